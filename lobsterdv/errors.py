@@ -1,0 +1,333 @@
+"""Every error lobsterdv raises. Each carries its facts as attributes and says one sentence.
+
+::
+
+    LobsterError                    exit 1
+    |- UsageError                   exit 2   the call cannot mean anything
+    |- ProjectError                          no git, no project, a refused request
+    |  |- NotAProject   NoGit   Refused   NotTracked   UnknownRevision   GitFailed
+    |- ConfigError                           a configuration file or value
+    |- FormatError                           bytes that do not follow docs/format.md
+    |  |- UnknownFormat   UnknownFeature     written by a newer lobsterdv
+    |  |- ConflictedPointer                  git left merge markers in it
+    |  |- UnsafePath                         a path that may not be used
+    |- ChangedMeanwhile                      a file changed while it was read
+    |- LocalIOError                          the operating system refused: disk full, read-only, ...
+    |- ContentError                 exit 3
+    |  |- MissingContent   CorruptContent    never confused with each other
+    |- RemoteError                  exit 4
+    |  |- KeyMissing                         the store has nothing under this key
+    |  |- NotARemote   Unreachable   Denied   CredentialsError   NoBucket   WrongRegion   Throttled
+    |  |- Untrusted                          an endpoint from tracked configuration, not trusted yet
+    |- WouldOverwrite               exit 5   unsaved changes are in the way
+    |- Unavailable                  exit 6
+    |  |- Archived   Busy
+
+The remedy (the command to type) is added by the command line, in ``cli/remedies.py``.
+Foreign exceptions are translated once, where they enter, with ``raise ... from error``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+
+class LobsterError(Exception):
+    """The root. ``str()`` is one sentence without a full stop; ``facts()`` is for machines."""
+
+    exit_code: ClassVar[int] = 1
+
+    def facts(self) -> dict[str, str | int | None]:
+        """The attributes by name, as JSON-ready values."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)} if hasattr(self, "__dataclass_fields__") else {}
+        return {k: v if isinstance(v, int) or v is None else str(v) for k, v in known.items()}
+
+
+@dataclass(eq=False)
+class UsageError(LobsterError):
+    exit_code: ClassVar[int] = 2
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class ProjectError(LobsterError):
+    """The project or its git repository does not allow what was asked."""
+
+
+@dataclass(eq=False)
+class NotAProject(ProjectError):
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.folder} is not in a lobsterdv project (no .lobsterdv.yaml at the root of its git repository)"
+
+
+@dataclass(eq=False)
+class NoGit(ProjectError):
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.folder} is not in a git repository"
+
+
+@dataclass(eq=False)
+class GitFailed(ProjectError):
+    command: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"`{self.command}` failed: {self.detail}"
+
+
+@dataclass(eq=False)
+class Refused(ProjectError):
+    """A request that would harm or confuse: ``reason`` says why, ``code`` names the rule for machines."""
+
+    path: str
+    reason: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(eq=False)
+class NotTracked(ProjectError):
+    path: str
+    rev: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path} is not a tracked dataset" + (f" at {self.rev}" if self.rev else "")
+
+
+@dataclass(eq=False)
+class UnknownRevision(ProjectError):
+    rev: str
+
+    def __str__(self) -> str:
+        return f"git knows no revision {self.rev!r}"
+
+
+@dataclass(eq=False)
+class ConfigError(LobsterError):
+    source: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.problem}"
+
+
+@dataclass(eq=False)
+class FormatError(LobsterError):
+    """``what`` names the file or object, ``problem`` what is wrong with it."""
+
+    what: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.problem}"
+
+
+@dataclass(eq=False)
+class UnknownFormat(FormatError):
+    found: str = ""
+
+
+@dataclass(eq=False)
+class UnknownFeature(FormatError):
+    feature: str = ""
+
+
+@dataclass(eq=False)
+class ConflictedPointer(FormatError):
+    ours: str = ""
+    theirs: str = ""
+
+
+@dataclass(eq=False)
+class UnsafePath(FormatError):
+    """``what`` is the path, shown with ``repr`` so that control characters stay harmless."""
+
+    def __str__(self) -> str:
+        return f"{self.what!r} cannot be used as a path: {self.problem}"
+
+
+@dataclass(eq=False)
+class ChangedMeanwhile(LobsterError):
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} changed while it was being read; nothing was recorded for it"
+
+
+@dataclass(eq=False)
+class LocalIOError(LobsterError):
+    path: str
+    detail: str
+    errno: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail}" if self.path else self.detail
+
+
+class ContentError(LobsterError):
+    """The bytes of a version are not to be had, or are not the right ones."""
+
+    exit_code: ClassVar[int] = 3
+
+
+@dataclass(eq=False)
+class MissingContent(ContentError):
+    """``name`` is the dataset or object, ``where`` the places that were looked at."""
+
+    name: str
+    digest: str
+    where: str
+    size: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.digest[:19]}) is not in {self.where}"
+
+
+@dataclass(eq=False)
+class CorruptContent(ContentError):
+    name: str
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.where} is corrupt: expected {self.expected}, found {self.found}"
+
+
+class RemoteError(LobsterError):
+    """A store could not do what was asked."""
+
+    exit_code: ClassVar[int] = 4
+
+
+@dataclass(eq=False)
+class KeyMissing(RemoteError):
+    key: str
+    url: str
+
+    def __str__(self) -> str:
+        return f"{self.url} has nothing at {self.key}"
+
+
+@dataclass(eq=False)
+class NotARemote(RemoteError):
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.url} cannot be used as a remote: {self.problem}"
+
+
+@dataclass(eq=False)
+class Unreachable(RemoteError):
+    url: str
+    action: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.url} cannot be reached ({self.action}): {self.detail}"
+
+
+@dataclass(eq=False)
+class Denied(RemoteError):
+    url: str
+    action: str
+    key: str
+    identity: str = ""
+
+    def __str__(self) -> str:
+        who = f" to {self.identity}" if self.identity else ""
+        return f"{self.url} denies {self.action} on {self.key or 'the bucket'}{who}"
+
+
+@dataclass(eq=False)
+class CredentialsError(RemoteError):
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.problem}"
+
+
+@dataclass(eq=False)
+class NoBucket(RemoteError):
+    url: str
+    bucket: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: there is no bucket named {self.bucket}"
+
+
+@dataclass(eq=False)
+class WrongRegion(RemoteError):
+    url: str
+    configured: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: the bucket is in region {self.actual or 'another'}, not {self.configured or 'the default one'}"
+
+
+@dataclass(eq=False)
+class Throttled(RemoteError):
+    url: str
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.url} asks us to slow down ({self.action}), after every retry"
+
+
+@dataclass(eq=False)
+class Untrusted(RemoteError):
+    name: str
+    endpoint_url: str
+
+    def __str__(self) -> str:
+        return (
+            f"remote {self.name} sends requests to {self.endpoint_url}, "
+            "which comes from tracked configuration and is not trusted on this machine"
+        )
+
+
+@dataclass(eq=False)
+class WouldOverwrite(LobsterError):
+    exit_code: ClassVar[int] = 5
+    path: str
+    reason: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class Unavailable(LobsterError):
+    """Not now: archived, busy or locked."""
+
+    exit_code: ClassVar[int] = 6
+
+
+@dataclass(eq=False)
+class Archived(Unavailable):
+    url: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.key} is archived and must be restored before it can be read"
+
+
+@dataclass(eq=False)
+class Busy(Unavailable):
+    what: str
+    holder: str
+
+    def __str__(self) -> str:
+        return f"{self.what} is in use by {self.holder}"

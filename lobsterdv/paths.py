@@ -1,0 +1,111 @@
+"""SafeRelPath: the only kind of path that a pointer, listing, manifest or record may hand to the file system.
+
+The same check runs when a path is written and when it is read back. What is refused, and why, is in
+docs/format.md, section 1. Nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from lobsterdv.errors import UnsafePath
+
+MAX_PATH_BYTES: Final = 4095
+MAX_NAME_BYTES: Final = 255
+
+# One search finds every forbidden shape; the slow explanation runs only when it matches.
+_FORBIDDEN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\\]"  # control characters (also terminal escapes) and backslash
+    r"|^$|^/|//|/$"
+    r"|(?:^|/)\.{1,2}(?:/|$)"
+    r"|^[A-Za-z]:"  # a drive letter
+    r"|(?:^|/)(?:\.git|git~[0-9]+)[. ]*(?:[:/]|$)",  # git's own folder, in the spellings file systems fold to it
+    re.IGNORECASE,
+)
+# Code points that HFS+ ignores in names: `.g<ZWNJ>it` opens `.git` there.
+_IGNORABLE: Final = re.compile("[​-‏‪-‮⁦-⁯﻿]")
+
+
+class SafeRelPath(str):
+    """A relative path with ``/``, valid UTF-8, that cannot leave the folder it is joined to."""
+
+    __slots__ = ()
+
+
+def safe_path(text: str) -> SafeRelPath:
+    """Check ``text`` and give it its type. Raises UnsafePath with the reason."""
+    if _FORBIDDEN.search(text):
+        raise UnsafePath(text[:200], _why(text))
+    if not text.isascii():
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            raise UnsafePath(text[:200], "the name is not valid UTF-8") from None
+        if _IGNORABLE.search(text) and _FORBIDDEN.search(_IGNORABLE.sub("", text)):
+            raise UnsafePath(text[:200], "invisible characters hide a name that git reserves")
+    else:
+        encoded = text.encode()
+    if len(encoded) > MAX_NAME_BYTES:
+        if len(encoded) > MAX_PATH_BYTES:
+            raise UnsafePath(text[:80] + "…", f"longer than {MAX_PATH_BYTES} bytes")
+        if max(map(len, encoded.split(b"/"))) > MAX_NAME_BYTES:
+            raise UnsafePath(text[:80] + "…", f"a name in it is longer than {MAX_NAME_BYTES} bytes")
+    return SafeRelPath(text)
+
+
+def safe_link(path: SafeRelPath, target: str) -> str:
+    """Check a symlink's target: relative, and inside the dataset when followed from ``path``.
+
+    Raises UnsafePath. The target itself is returned unchanged.
+    """
+    if not target or re.search(r"[\x00-\x1f\x7f-\x9f\\]", target):
+        raise UnsafePath(target[:200], f"the link {path} has an empty target or one with control characters")
+    if target.startswith("/"):
+        raise UnsafePath(target[:200], f"the link {path} points to an absolute path")
+    try:
+        if len(target.encode()) > MAX_PATH_BYTES:
+            raise UnsafePath(target[:80] + "…", f"longer than {MAX_PATH_BYTES} bytes")
+    except UnicodeEncodeError:
+        raise UnsafePath(target[:200], f"the target of the link {path} is not valid UTF-8") from None
+    depth = path.count("/")
+    for part in target.split("/"):
+        if part == "..":
+            depth -= 1
+            if depth < 0:
+                raise UnsafePath(target[:200], f"the link {path} points outside its dataset")
+        elif part not in ("", "."):
+            depth += 1
+    return target
+
+
+def folding_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs that a file system which folds case or Unicode forms would take for one name."""
+    seen: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
+    for path in paths:
+        # Folders collide too: `A/x` and `a/y` share a folder there, which loses nothing, so leaves decide.
+        key = path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+        first = seen.setdefault(key, path)
+        if first != path:
+            pairs.append((first, path))
+    return pairs
+
+
+def _why(text: str) -> str:
+    if not text:
+        return "it is empty"
+    if text.startswith("/") or re.match(r"[A-Za-z]:", text):
+        return "it is absolute"
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        return "it contains control characters"
+    if "\\" in text:
+        return "it contains a backslash"
+    parts = text.split("/")
+    if ".." in parts:
+        return "it climbs out with '..'"
+    if "" in parts or "." in parts:
+        return "it has empty or '.' parts"
+    return "git reserves the name .git"

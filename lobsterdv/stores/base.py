@@ -1,0 +1,87 @@
+"""What every store promises. One contract suite (tests/contracts) holds all of them to it.
+
+Keys are ASCII, ``/``-separated, relative and without ``.`` or ``..`` parts; the store adds its prefix.
+Every method may be called from many threads at once and every write may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What a store says of one key.
+
+    ``modified`` is seconds since 1970 by the store's own clock. ``etag`` is opaque: compare it, never
+    take it for a hash. ``archived`` means that the bytes cannot be read until they are restored.
+    """
+
+    key: str
+    size: int
+    modified: float
+    etag: str = ""
+    archived: bool = False
+
+
+class Upload(Protocol):
+    """One large value on its way, in parts of ``part_size`` bytes (the last may be shorter).
+
+    Nothing is visible under the key before ``complete``; after ``abort`` nothing of it remains.
+    """
+
+    part_size: int
+    part_count: int
+
+    def send(self, number: int, data: bytes | memoryview) -> None:
+        """Send part ``number`` (from 0). Any order, any thread, may be repeated."""
+
+    def complete(self) -> None:
+        """Make the value visible, durably and at once. All parts must have been sent."""
+
+    def abort(self) -> None:
+        """Give up and remove the parts. May be repeated; never raises for what is already gone."""
+
+
+class Store(Protocol):
+    """Bytes under keys."""
+
+    @property
+    def url(self) -> str:
+        """For people and error messages; never holds a secret."""
+
+    def head(self, key: str) -> Stat:
+        """Size, time and etag. Raises KeyMissing only when the store is sure; RemoteError otherwise."""
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``start``. Raises KeyMissing; CorruptContent when the value ends
+        early or the answer is longer than asked (reading stops there); Archived; RemoteError."""
+
+    def read_whole(self, key: str, *, limit: int) -> bytes:
+        """The whole value. Raises CorruptContent, having read at most ``limit + 1`` bytes, when it is
+        longer than ``limit``; otherwise as ``read``."""
+
+    def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
+        """Write the whole value at once: readers see all of it or nothing, and a crash leaves no part.
+
+        With ``if_absent`` an existing value is kept and False is returned, as far as the store can
+        (an optimisation: a store that cannot just writes). Returns True when it wrote.
+        """
+
+    def upload(self, key: str, size: int) -> Upload:
+        """Begin a large value of ``size`` bytes, ``size`` >= 1."""
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
+        """Every key that starts with ``prefix`` (a plain string prefix), once, in no promised order.
+
+        With ``after`` only keys greater than it are given, where order allows. Raises RemoteError rather
+        than give a short list.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove a key; no error when it is not there."""
+
+    def close(self) -> None:
+        """Let go of connections. The store must not be used afterwards."""
