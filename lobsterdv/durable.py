@@ -1,0 +1,342 @@
+"""The only way anything is written: temp file, sync, rename, sync the folder. It never reads what it writes.
+
+A final name therefore holds nothing, the old bytes or the new bytes, whole and on disk, whenever the
+process or the machine stops. What a crash may leave behind are temps, which ``sweep`` removes.
+Where the operating system refuses, LocalIOError is raised and no temp is left; only ``sync_file``,
+``sync_folder`` and ``make_folder`` raise the OSError itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lobsterdv.errors import LocalIOError
+from lobsterdv.workers import each
+
+TEMP_PREFIX: Final = ".tmp-"
+
+_TEMP_NAME: Final = re.compile(r"\.tmp-(?P<node>[A-Za-z0-9._]*)-(?P<pid>[0-9]{1,10})-[0-9a-f]{16}", re.ASCII)
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_SYNCFS_FROM: Final = 1000  # files; one syncfs then costs less than that many fsyncs
+_FOREIGN_FACTOR: Final = 30  # a temp of another machine may belong to a live process: wait this much longer
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+_DETAILS: Final = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EIO: "the disk reports an input/output error",
+    errno.EMFILE: "too many files are open in this process (ulimit -n)",
+    errno.ENOTDIR: "a file is where a folder should be",
+    errno.ELOOP: "a symbolic link is where a file should be",
+    errno.EFBIG: "the file is too large for this file system or its limits",
+    errno.ESTALE: "the network file system lost this file (stale handle)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A written temp, the name it shall get (same file system) and its mode."""
+
+    temp: Path
+    final: Path
+    mode: int
+
+
+@contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Turn an OSError raised inside into LocalIOError about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        raise LocalIOError(str(path), _DETAILS.get(number) or error.strerror or str(error), number) from error
+
+
+def temp_path(folder: Path) -> Path:
+    """A fresh name for a temp in ``folder``; nothing is created. It tells ``sweep`` who owns it."""
+    return folder / f"{TEMP_PREFIX}{_node()}-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def create_temp(folder: Path) -> tuple[int, Path]:
+    """Open a new temp (mode 0600) for reading and writing; the folder is made when missing.
+
+    The caller closes the descriptor and publishes or removes the temp.
+    """
+    with translating(folder):
+        return _create(folder, 0o600)
+
+
+def write(path: Path, data: bytes | memoryview, *, mode: int | None = 0o444) -> None:
+    """Make ``path`` hold exactly ``data``, durably, in place of whatever file was there.
+
+    ``mode`` None is for files that belong to the user: the mode of the file replaced, else what the
+    umask gives. Racing writers leave the bytes of one of them.
+    """
+    with translating(path):
+        temp = _written(path, data, mode)
+        try:
+            temp.replace(path)
+        except BaseException:
+            _remove(temp)
+            raise
+        sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes | memoryview, *, mode: int = 0o444) -> bool:
+    """As ``write``, but keeps a file that is there already and then returns False.
+
+    Of racing writers one gets True, except on file systems without hard links, where several may.
+    """
+    if os.path.lexists(path):
+        return False
+    with translating(path):
+        temp = _written(path, data, mode)
+        try:
+            os.link(temp, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            temp.replace(path)
+        finally:
+            _remove(temp)
+        sync_folder(path.parent)
+    return True
+
+
+def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
+    """Give many written temps their final names, paying for few syncs.
+
+    All temps are synced before the first rename, so an interruption leaves every final name old or
+    new, and whole. Missing folders of final names are made. On failure the temps not yet renamed are
+    removed; names already given stay. May be repeated with fresh temps.
+    """
+    batch = list(publications)
+    if not batch:
+        return
+    renamed = 0
+    try:
+        for publication in batch:
+            with translating(publication.final):
+                _chmod(publication.temp, publication.mode)
+        _sync_all([publication.temp for publication in batch], jobs=jobs)
+        made: set[Path] = set()
+        for publication in batch:
+            final = publication.final
+            with translating(final):
+                try:
+                    publication.temp.rename(final)
+                except FileNotFoundError:
+                    if final.parent in made:
+                        raise
+                    make_folder(final.parent)
+                    made.add(final.parent)
+                    publication.temp.rename(final)
+            renamed += 1
+    except BaseException:
+        for publication in batch[renamed:]:
+            _remove(publication.temp)
+        raise
+    # The parents too: a fan-out folder may be as new as the file in it.
+    folders = {publication.final.parent for publication in batch}
+    _sync_all(sorted(folders | {folder.parent for folder in folders}), jobs=jobs)
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and its parents where missing. All but the last are synced into their parents;
+    the last is synced by ``write`` or ``publish`` together with what it gets."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        sync_folder(folder.parent.parent)
+        folder.mkdir(exist_ok=True)
+
+
+def sync_file(fd: int) -> None:
+    """Bring an open file to the disk itself. A failed sync is never tried again: the pages may be gone."""
+    sys.audit("lobsterdv.sync", fd)  # a point where tests count, kill and fail us
+    if sys.platform == "darwin":  # there fsync stops at the drive's cache
+        with suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(fd)
+
+
+def sync_folder(path: Path) -> None:
+    """Bring a folder's names to disk. EINVAL is ignored: some file systems cannot sync folders."""
+    _open_and(sync_file, path)
+
+
+def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
+    """Remove temps directly in ``folder`` that are old and whose process is gone; returns how many.
+
+    ``now`` is in seconds since 1970. Whether a process of another machine lives cannot be known: its
+    temps go when they are 30 times as old. What cannot be removed is left. A missing folder is empty.
+    """
+    removed = 0
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return 0
+    for entry in entries:
+        name = _TEMP_NAME.fullmatch(entry.name)
+        if name is None:
+            continue
+        local = name["node"] == _node()
+        try:
+            info = entry.stat(follow_symlinks=False)
+            age = now - info.st_mtime
+            if stat.S_ISDIR(info.st_mode) or age <= older_than_s * (1 if local else _FOREIGN_FACTOR):
+                continue
+            if local and _alive(int(name["pid"])):
+                continue
+            os.unlink(entry.path)
+        except OSError:
+            continue
+        removed += 1
+    return removed
+
+
+def _create(folder: Path, mode: int) -> tuple[int, Path]:
+    temp = temp_path(folder)
+    try:
+        return os.open(temp, _CREATE, mode), temp
+    except FileNotFoundError:
+        make_folder(folder)
+        sync_folder(folder.parent)
+        return os.open(temp, _CREATE, mode), temp
+
+
+def _written(path: Path, data: bytes | memoryview, mode: int | None) -> Path:
+    """A synced temp beside ``path`` that holds ``data`` and has its final mode."""
+    # The kernel applies the umask to 0666 itself: reading it would mean setting it, for all threads.
+    fd, temp = _create(path.parent, 0o600 if mode is not None else 0o666)
+    try:
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+            _chmod(fd, _mode_of(path) if mode is None else mode)
+            sync_file(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        _remove(temp)
+        raise
+    return temp
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(info.st_mode) if stat.S_ISREG(info.st_mode) else None
+
+
+def _chmod(file: int | Path, mode: int | None) -> None:
+    """Modes are a courtesy, never a proof: a file system that refuses them is tolerated."""
+    if mode is None:
+        return
+    try:
+        os.chmod(file, mode)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+
+
+def _sync_all(paths: list[Path], *, jobs: int) -> None:
+    """Bring files or folders to disk: one by one when few, by file system when many."""
+    if len(paths) >= _SYNCFS_FROM and _syncfs_reports_errors():
+        devices: dict[int, Path] = {}
+        for path in paths:
+            with translating(path):
+                devices.setdefault(path.stat().st_dev, path)
+        for path in devices.values():
+            with translating(path.parent):
+                _open_and(_syncfs, path)
+        return
+
+    def one(path: Path) -> None:
+        with translating(path):
+            _open_and(sync_file if sys.platform != "darwin" else os.fsync, path)
+
+    for _ in each(one, paths, jobs=jobs):
+        pass
+    if (
+        sys.platform == "darwin"
+    ):  # one full flush empties the drive's cache of all of them (git does the same)
+        with translating(paths[-1]):
+            _open_and(sync_file, paths[-1])
+
+
+def _open_and(sync: Callable[[int], None], path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # folders may be links: a cache on another disk
+    try:
+        sync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(fd)
+
+
+def _syncfs(fd: int) -> None:
+    """Sync the whole file system that holds ``fd`` (Linux)."""
+    sys.audit("lobsterdv.sync", fd)
+    failure = _syncfs_function()(fd)
+    if failure:
+        raise OSError(failure, os.strerror(failure))
+
+
+@functools.cache
+def _syncfs_function() -> Callable[[int], int]:
+    import ctypes  # noqa: PLC0415  start-up time: 10 ms, and only large batches need it
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    return lambda fd: ctypes.get_errno() if libc.syncfs(fd) else 0
+
+
+@functools.cache
+def _syncfs_reports_errors() -> bool:
+    """Linux 5.8 and later: before, syncfs answered 0 although data was lost (man 2 syncfs)."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return sys.platform == "linux" and found is not None and (int(found[1]), int(found[2])) >= (5, 8)
+
+
+@functools.cache
+def _node() -> str:
+    return re.sub(r"[^A-Za-z0-9._]", "_", os.uname().nodename)[:64]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(temp: Path) -> None:
+    with suppress(OSError):
+        temp.unlink()
