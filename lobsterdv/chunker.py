@@ -6,23 +6,28 @@ that was really used, and readers never cut.
 
 from __future__ import annotations
 
-import mmap
 from typing import Final
 
 from pyfastcdc import FastCDC
 
-SMALL_AVERAGE_BITS: Final = 14
-LARGE_AVERAGE_BITS: Final = 16
-LARGE_FROM_BYTES: Final = 64 << 20
-WINDOW_BYTES: Final = 64 << 20
+AVERAGE_BITS: Final = (14, 16, 18, 20, 22)
+SMALL_UP_TO_BYTES: Final = 64 << 20
+MAX_CHUNKS: Final = 1 << 20
+MAX_CHUNK_BYTES: Final = 4 << max(AVERAGE_BITS)
 
 
 def average_bits_for(size: int) -> int:
-    """log2 of the average chunk size for a file of ``size`` bytes: 16 KiB up to 64 MiB, 64 KiB above."""
-    return SMALL_AVERAGE_BITS if size <= LARGE_FROM_BYTES else LARGE_AVERAGE_BITS
+    """log2 of the average chunk size for a file of ``size`` bytes.
+
+    16 KiB up to 64 MiB, then the smallest of 64 KiB, 256 KiB, 1 MiB and 4 MiB that keeps the file
+    under 2^20 chunks, so that a chunk table never exceeds about 40 MB.
+    """
+    if size <= SMALL_UP_TO_BYTES:
+        return AVERAGE_BITS[0]
+    return next((bits for bits in AVERAGE_BITS[1:] if size >> bits <= MAX_CHUNKS), AVERAGE_BITS[-1])
 
 
-def cut_lengths(data: bytes | memoryview | mmap.mmap, *, average_bits: int) -> list[int]:
+def cut_lengths(data: bytes | memoryview, *, average_bits: int) -> list[int]:
     """Lengths of the chunks of ``data``, in order; they add up to ``len(data)``; none for empty data.
 
     Chunks are between a quarter of and four times the average (the last may be shorter).

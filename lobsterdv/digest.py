@@ -8,6 +8,7 @@ notice rot and edits; it is never written into a pointer, a manifest or a key.
 from __future__ import annotations
 
 import mmap
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -79,6 +80,15 @@ def digest_of_file(path: Path) -> Digest:
 def checksum_of(data: bytes | bytearray | memoryview | mmap.mmap) -> bytes:
     """The XXH3-128 of ``data``, 16 bytes: to notice change, never a name."""
     return xxhash.xxh3_128_digest(data)
+
+
+def hash_descriptor(descriptor: int) -> tuple[Digest, bytes, int]:
+    """Digest, checksum and size of an open file that nobody else truncates (our own temps). Raises OSError."""
+    size = os.fstat(descriptor).st_size
+    if not size:
+        return digest_of(b""), checksum_of(b""), 0
+    with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as view:
+        return digest_of(view), checksum_of(view), size
 
 
 class Hasher:

@@ -281,9 +281,7 @@ def _sync_all(paths: list[Path], *, jobs: int) -> None:
 
     for _ in each(one, paths, jobs=jobs):
         pass
-    if (
-        sys.platform == "darwin"
-    ):  # one full flush empties the drive's cache of all of them (git does the same)
+    if sys.platform == "darwin":  # one full flush empties the drive's cache of all of them (git does the same)
         with translating(paths[-1]):
             _open_and(sync_file, paths[-1])
 

@@ -29,7 +29,7 @@ Foreign exceptions are translated once, where they enter, with ``raise ... from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar
 
 
@@ -40,8 +40,8 @@ class LobsterError(Exception):
 
     def facts(self) -> dict[str, str | int | None]:
         """The attributes by name, as JSON-ready values."""
-        known = {f.name: getattr(self, f.name) for f in fields(self)} if hasattr(self, "__dataclass_fields__") else {}
-        return {k: v if isinstance(v, int) or v is None else str(v) for k, v in known.items()}
+        values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)} if is_dataclass(self) else {}
+        return {k: v if isinstance(v, int) or v is None else str(v) for k, v in values.items()}
 
 
 @dataclass(eq=False)

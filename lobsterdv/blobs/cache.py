@@ -1,0 +1,201 @@
+"""The cache: verified content on this machine, immutable, shared by the worktrees of a repository.
+
+::
+
+    files/ab/<hex>          plain files, mode 0444
+    packs/<hex>.pack .idx   small files of directories
+    listings/ab/<hex>       listings of directory versions
+    manifests/<version>/<hex>, segments/ab/<hex>   as they lie in remotes
+    views/                  derived trees and names, can be rebuilt
+    quarantine/             what was found damaged; never deleted here
+    tmp/                    unfinished writes
+
+Nothing enters unverified (``intake``), nothing leaves unverified. Missing and damaged are two errors.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, Protocol
+
+from lobsterdv import copying, durable
+from lobsterdv.blobs.packs import Packs
+from lobsterdv.digest import Digest, checksum_of, digest_of, hash_descriptor, listing_digest
+from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.formats.listing import Listing, parse_listing
+from lobsterdv.signature import Signature, signature_of
+
+TRUST_SECONDS: Final = 30 * 86400
+"""How long an unchanged stat signature stands for verified bytes when a cached file is opened in place."""
+
+
+class Ledger(Protocol):
+    """Remembers when a plain file was proved right (kept in the index; forgetting costs a re-hash)."""
+
+    def look_up(self, name: str) -> tuple[Signature, bytes, float] | None:
+        """Signature, checksum and time of the last verification."""
+
+    def note(self, rows: Iterable[tuple[str, Signature, bytes, float]]) -> None:
+        """Remember verifications: name, signature, checksum, time."""
+
+
+class Cache:
+    """One cache folder. Threads and processes share it without locks: everything in it is written once."""
+
+    def __init__(self, folder: Path, *, ledger: Ledger, now: Callable[[], float]) -> None:
+        self.folder = folder
+        self.temps = folder / "tmp"
+        self.views = folder / "views"
+        self.packs = Packs(folder / "packs", folder / "quarantine")
+        self.ledger = ledger
+        self.now = now
+
+    def plain_path(self, digest: Digest) -> Path:
+        """Where a plain file lies or would lie; says nothing of whether it does."""
+        return self.folder / "files" / digest[:1].hex() / digest.hex()
+
+    def has(self, digest: Digest) -> bool:
+        """True when the bytes are here, as far as names tell; reading them verifies."""
+        self.packs.refresh()
+        return self.packs.find(digest) is not None or self.plain_path(digest).is_file()
+
+    def missing(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of ``digests`` that are not here, in their order, without repeats."""
+        self.packs.refresh()
+        wanted = list(dict.fromkeys(digests))
+        unpacked = self.packs.missing(wanted)
+        return [d for d in wanted if d in unpacked and not self.plain_path(d).is_file()]
+
+    def is_plain(self, digest: Digest) -> bool:
+        """True when the bytes lie in a file of their own."""
+        return self.plain_path(digest).is_file()
+
+    def read_small(self, digest: Digest, *, name: str) -> bytes:
+        """The verified bytes of a file that fits in memory. Raises MissingContent, CorruptContent."""
+        self.packs.refresh()
+        if self.packs.find(digest) is not None:
+            return self.packs.read(digest, name=name)
+        try:
+            data = self.plain_path(digest).read_bytes()
+        except FileNotFoundError:
+            raise MissingContent(name, str(digest), "the cache") from None
+        if (actual := digest_of(data)) != digest:
+            raise self.quarantine(digest, actual, name=name)
+        return data
+
+    def verified_path(self, digest: Digest, *, name: str) -> Path:
+        """The path of a plain file, proved right: by its signature when that was verified in the last 30 days,
+        else by hashing. Raises MissingContent, CorruptContent."""
+        path = self.plain_path(digest)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise MissingContent(name, str(digest), "the cache") from None
+        try:
+            signature = signature_of(os.fstat(descriptor))
+            known = self.ledger.look_up(digest.hex())
+            if known and known[0] == signature and 0 <= self.now() - known[2] < TRUST_SECONDS:
+                return path
+            actual, checksum, _ = hash_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+        if actual != digest:
+            raise self.quarantine(digest, actual, name=name)
+        self.ledger.note([(digest.hex(), signature, checksum, self.now())])
+        return path
+
+    def copy_out(self, digest: Digest, target: int, *, name: str, reflink: bool = True) -> tuple[int, bytes]:
+        """Write the verified bytes into an empty descriptor open for reading and writing.
+
+        Returns their size and checksum. Raises MissingContent and CorruptContent; the target then holds
+        nothing that may be used.
+        """
+        path = self.plain_path(digest)
+        if not path.is_file():
+            data = self.read_small(digest, name=name)
+            _write_all(target, data)
+            return len(data), checksum_of(data)
+        source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            size = os.fstat(source).st_size
+            known = self.ledger.look_up(digest.hex())
+            if reflink and copying.clone(source, target):
+                self.verified_path(digest, name=name)
+                known = self.ledger.look_up(digest.hex())
+                return size, known[1] if known else hash_descriptor(target)[1]
+            copying.copy(source, target, size)
+        finally:
+            os.close(source)
+        actual, checksum, _ = hash_descriptor(target)
+        if actual != digest:
+            raise self.quarantine(digest, actual, name=name)
+        return size, checksum
+
+    def quarantine(self, digest: Digest, actual: Digest, *, name: str) -> CorruptContent:
+        """Move a damaged plain file aside, so that it counts as missing; returns the error to raise."""
+        folder = self.folder / "quarantine"
+        durable.make_folder(folder)
+        with durable.translating(folder):
+            try:
+                self.plain_path(digest).rename(folder / f"{digest.hex()}.{secrets.token_hex(4)}")
+            except FileNotFoundError:
+                pass
+        return CorruptContent(name, "the cache", str(digest), str(actual))
+
+    def put_listing(self, digest: Digest, encoded: bytes) -> None:
+        """Keep an encoded listing whose digest the caller computed."""
+        path = self._listing_path(digest)
+        if not path.is_file():
+            durable.make_folder(path.parent)
+            durable.write(path, encoded)
+
+    def listing(self, digest: Digest, *, name: str) -> Listing:
+        """The verified listing of a directory version. Raises MissingContent, CorruptContent."""
+        path = self._listing_path(digest)
+        try:
+            encoded = path.read_bytes()
+        except FileNotFoundError:
+            raise MissingContent(f"the listing of {name}", str(digest), "the cache") from None
+        if (actual := listing_digest(encoded)) != digest:
+            folder = self.folder / "quarantine"
+            durable.make_folder(folder)
+            path.rename(folder / f"listing.{digest.hex()}.{secrets.token_hex(4)}")
+            raise CorruptContent(f"the listing of {name}", "the cache", str(digest), str(actual))
+        return parse_listing(encoded, what=f"the listing of {name}")
+
+    def keep_remote(self, key: str, stored: bytes) -> None:
+        """Keep a manifest or segment under its remote key."""
+        path = self.folder / key
+        if not path.is_file():
+            durable.make_folder(path.parent)
+            durable.write(path, stored)
+
+    def kept_remote(self, key: str) -> bytes | None:
+        """A kept manifest or segment; None when it is not here. The caller verifies."""
+        try:
+            return (self.folder / key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def kept_below(self, prefix: str) -> list[str]:
+        """Keys of kept manifests below a remote prefix such as ``manifests/<version>/``."""
+        try:
+            return [prefix + name for name in sorted(os.listdir(self.folder / prefix)) if not name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def close(self) -> None:
+        """Let go of open packs."""
+        self.packs.close()
+
+    def _listing_path(self, digest: Digest) -> Path:
+        return self.folder / "listings" / digest[:1].hex() / digest.hex()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

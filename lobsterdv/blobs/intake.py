@@ -1,0 +1,227 @@
+"""The only way into the cache: bytes are written, hashed where they lie, and published under the name they have.
+
+One Intake is one batch: what it takes becomes visible at ``commit`` (or earlier, in whole batches), after
+one round of syncs. An Intake that is abandoned leaves nothing but temps.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as stat_module
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from lobsterdv import copying, durable
+from lobsterdv.blobs.cache import Cache
+from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
+from lobsterdv.digest import Digest, checksum_of, digest_of, hash_descriptor
+from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, Refused
+from lobsterdv.signature import Signature, signature_of
+
+_PENDING_BYTES: Final = 1 << 30  # so much may be lost, at most, when a long fetch is interrupted
+_PENDING_FILES: Final = 4096
+
+
+class Kept(NamedTuple):
+    """A file as it was taken in: identity, size in bytes, checksum, and its signature when it was read."""
+
+    digest: Digest
+    size: int
+    checksum: bytes
+    signature: Signature
+
+
+class Intake:
+    """One batch of additions to a cache. Threads may share it. Use it as a context manager: leaving it
+    without an error commits, with one abandons."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._pending: list[tuple[Digest, durable.Publication, bytes]] = []
+        self._pending_bytes = 0
+        self._pack: PackWriter | None = None
+        self._packed: set[Digest] = set()
+        self._lock = threading.RLock()
+        cache.packs.refresh()
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.abandon()
+
+    def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept:
+        """Keep a file as a plain file: copy it, hash the copy, then make sure that the source did not change.
+
+        Raises ChangedMeanwhile after the second try, Refused for what is not a regular file, LocalIOError.
+        """
+        for _ in range(2):
+            with durable.translating(source):
+                kept = self._copied(source, progress)
+            if kept is not None:
+                return kept
+        raise ChangedMeanwhile(str(source))
+
+    def keep_small(self, data: bytes) -> tuple[Digest, bytes]:
+        """Keep bytes read from a small file, in a pack, unless they are here; returns digest and checksum."""
+        digest = digest_of(data)
+        self.keep_verified(digest, data)
+        return digest, checksum_of(data)
+
+    def keep_verified(self, digest: Digest, data: bytes) -> None:
+        """Keep bytes, whose digest the caller has just computed, in a pack, unless they are here."""
+        if digest in self._packed or self._cache.packs.find(digest) is not None:
+            return
+        with self._lock:
+            if digest in self._packed:
+                return
+            self._packed.add(digest)
+            if self._pack is None:
+                self._pack = PackWriter(self._cache.packs.folder, self._cache.temps)
+            self._pack.append(digest, data)
+            if self._pack.size >= PACK_BYTES:
+                self._close_pack()
+
+    def keep_plain(self, digest: Digest, data: bytes) -> None:
+        """Keep bytes, whose digest the caller has just computed, as a plain file."""
+        incoming = self.receive(digest, len(data), name="")
+        try:
+            incoming.write_at(0, data)
+            incoming.finish()
+        except BaseException:
+            incoming.abandon()
+            raise
+
+    def receive(self, digest: Digest, size: int, *, name: str) -> Incoming:
+        """Begin a plain file that arrives in parts."""
+        return Incoming(self, digest, size, name)
+
+    def commit(self) -> None:
+        """Publish everything taken so far. May be called again after more was taken."""
+        with self._lock:
+            self._close_pack()
+            pending, self._pending = self._pending, []
+            self._pending_bytes = 0
+        durable.publish([publication for _, publication, _ in pending])
+        rows = []
+        for digest, publication, checksum in pending:
+            if checksum:
+                signature = signature_of(publication.final.lstat())
+                rows.append((digest.hex(), signature, checksum, self._cache.now()))
+        self._cache.ledger.note(rows)
+        self._cache.packs.refresh()
+
+    def abandon(self) -> None:
+        """Throw away what was not published."""
+        with self._lock:
+            if self._pack is not None:
+                self._pack.abandon()
+                self._pack = None
+            for _, publication, _ in self._pending:
+                publication.temp.unlink(missing_ok=True)
+            self._pending.clear()
+
+    def _copied(self, source: Path, progress: Callable[[int], None] | None) -> Kept | None:
+        """One try of ``copy_in``; None when the source changed meanwhile."""
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            before = os.fstat(descriptor)
+            if not stat_module.S_ISREG(before.st_mode):
+                raise Refused(str(source), "not a regular file", "special-file")
+            target, temp = durable.create_temp(self._cache.temps)
+            try:
+                with durable.translating(temp):
+                    if not copying.clone(descriptor, target):
+                        copying.copy(descriptor, target, before.st_size, progress=progress)
+                    elif progress:
+                        progress(before.st_size)
+                    digest, checksum, size = hash_descriptor(target)
+                signature = signature_of(before)
+                if signature_of(os.fstat(descriptor)) != signature or signature_of(source.lstat()) != signature:
+                    temp.unlink()
+                    return None
+                self.accept(digest, size, checksum, temp)
+            except BaseException:
+                temp.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(target)
+        finally:
+            os.close(descriptor)
+        return Kept(digest, size, checksum, signature)
+
+    def accept(self, digest: Digest, size: int, checksum: bytes, temp: Path) -> None:
+        """Queue a verified temp for publication; a name that exists already keeps its bytes."""
+        final = self._cache.plain_path(digest)
+        if final.is_file():
+            temp.unlink()
+            return
+        with self._lock:
+            self._pending.append((digest, durable.Publication(temp, final, 0o444), checksum))
+            self._pending_bytes += size
+            full = self._pending_bytes >= _PENDING_BYTES or len(self._pending) >= _PENDING_FILES
+        if full:
+            self.commit()
+
+    @property
+    def temps(self) -> Path:
+        return self._cache.temps
+
+    def _close_pack(self) -> None:
+        if self._pack is not None:
+            pack, self._pack = self._pack, None
+            for publication in pack.finish():
+                self._pending.append((_NOTHING, publication, b""))
+
+
+class Incoming:
+    """A plain file that arrives in parts, in any order, from any thread; it is verified before it is kept."""
+
+    def __init__(self, intake: Intake, digest: Digest, size: int, name: str) -> None:
+        self._intake = intake
+        self._digest = digest
+        self._size = size
+        self._name = name
+        self._fd, self._temp = durable.create_temp(intake.temps)
+        with durable.translating(self._temp):
+            os.ftruncate(self._fd, size)
+
+    def write_at(self, offset: int, data: bytes | memoryview) -> None:
+        """Write one part; parts never reach beyond the size."""
+        view = memoryview(data)
+        if offset + len(view) > self._size:
+            raise LocalIOError(self._name, "more bytes arrived than the version has")
+        with durable.translating(self._temp):
+            while view:
+                written = os.pwrite(self._fd, view, offset)
+                view, offset = view[written:], offset + written
+
+    def finish(self) -> None:
+        """Verify the whole and queue it. Raises CorruptContent, and then nothing is kept."""
+        try:
+            actual, checksum, size = hash_descriptor(self._fd)
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+        if actual != self._digest:
+            self._temp.unlink(missing_ok=True)
+            raise CorruptContent(self._name, "what arrived from the remote", str(self._digest), str(actual))
+        self._intake.accept(self._digest, size, checksum, self._temp)
+
+    def abandon(self) -> None:
+        """Throw it away. May be repeated, and after ``finish`` does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._temp.unlink(missing_ok=True)
+
+
+_NOTHING: Final = Digest(bytes(32))

@@ -1,0 +1,161 @@
+"""Local packs: the small files of directories, many in one file, each pack with its own index.
+
+``packs/<BLAKE3 of the pack>.pack`` and ``.idx`` beside it. The index is published after its pack, so a
+pack without one is unfinished and means nothing. Packs are never changed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from lobsterdv import durable
+from lobsterdv.digest import Digest, Hasher, digest_of
+from lobsterdv.errors import CorruptContent, FormatError, MissingContent
+from lobsterdv.formats.pack import Packed, PackIndex, encode_pack_index, parse_pack_index
+
+SMALL_BYTES: Final = 256 << 10
+"""Files of directories below this rest in packs; larger ones are plain files that can be linked and opened."""
+PACK_BYTES: Final = 256 << 20
+_BUFFER_BYTES: Final = 4 << 20
+
+
+class Packs:
+    """The packs in one folder. Threads share it; packs that other processes add are found on the next ``refresh``."""
+
+    def __init__(self, folder: Path, damaged: Path) -> None:
+        self.folder = folder
+        self._damaged = damaged
+        self._indexes: dict[str, PackIndex] = {}
+        self._bad: set[str] = set()
+        self._descriptors: dict[Digest, int] = {}
+        self._lock = threading.Lock()
+        self._loaded_at_ns = -1
+
+    def refresh(self) -> None:
+        """Load the indexes that appeared since the last time; one stat when none did."""
+        try:
+            changed_ns = self.folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        with self._lock:
+            if changed_ns == self._loaded_at_ns:
+                return
+            for name in os.listdir(self.folder):
+                if name.endswith(".idx") and name not in self._indexes:
+                    try:
+                        self._indexes[name] = parse_pack_index(
+                            (self.folder / name).read_bytes(), what=f"cache pack {name}"
+                        )
+                    except (FormatError, OSError):
+                        continue  # unreadable: what it held counts as missing, and is fetched or added again
+            if self._damaged.is_dir():
+                self._bad = {name for name in os.listdir(self._damaged) if "-" in name}
+            self._loaded_at_ns = changed_ns
+
+    def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
+        """A pack that holds ``digest`` and was not seen to hold it damaged."""
+        for index in self._indexes.values():
+            packed = index.find(digest)
+            if packed is not None and (not self._bad or self._note(index, digest) not in self._bad):
+                return index, packed
+        return None
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of ``digests`` that no pack holds; for many at once."""
+        left = set(digests)
+        for index in self._indexes.values():
+            if not left:
+                break
+            if len(left) * 16 < len(index):
+                left = {d for d in left if not index.find(d)}
+            else:
+                left.difference_update(packed.digest for packed in index)
+        if self._bad:
+            left.update(d for d in digests if self.find(d) is None)
+        return left
+
+    def read(self, digest: Digest, *, name: str) -> bytes:
+        """The verified bytes of a packed file. Raises MissingContent when no pack holds it and CorruptContent
+        when the one that does is damaged there (which is noted, so that it then counts as missing)."""
+        found = self.find(digest)
+        if found is None:
+            raise MissingContent(name, str(digest), "the cache")
+        index, packed = found
+        data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+        actual = digest_of(data)
+        if actual != digest:
+            self._set_aside(index, digest)
+            raise CorruptContent(name, "the cache", str(digest), str(actual))
+        return data
+
+    def close(self) -> None:
+        with self._lock:
+            while self._descriptors:
+                os.close(self._descriptors.popitem()[1])
+
+    def _open(self, index: PackIndex) -> int:
+        with self._lock:
+            if index.pack not in self._descriptors:
+                self._descriptors[index.pack] = os.open(
+                    self.folder / f"{index.pack.hex()}.pack", os.O_RDONLY | os.O_CLOEXEC
+                )
+            return self._descriptors[index.pack]
+
+    def _note(self, index: PackIndex, digest: Digest) -> str:
+        return f"{index.pack.hex()}-{digest.hex()}"
+
+    def _set_aside(self, index: PackIndex, digest: Digest) -> None:
+        note = self._note(index, digest)
+        self._bad.add(note)
+        durable.make_folder(self._damaged)
+        durable.write(self._damaged / note, b"damaged in its pack\n")
+
+
+class PackWriter:
+    """A pack being written. Not for several threads. ``finish`` gives what is to be published."""
+
+    def __init__(self, folder: Path, temps: Path) -> None:
+        self.folder = folder
+        self._fd, self._temp = durable.create_temp(temps)
+        self._temps = temps
+        self._hasher = Hasher()
+        self._buffer = bytearray()
+        self._packed: list[Packed] = []
+        self.size = 0
+
+    def append(self, digest: Digest, data: bytes) -> None:
+        """Add one file's bytes, whose digest the caller has just computed from them."""
+        self._packed.append(Packed(digest, self.size, len(data)))
+        self._buffer += data
+        self.size += len(data)
+        if len(self._buffer) >= _BUFFER_BYTES:
+            self._flush()
+
+    def finish(self) -> list[durable.Publication]:
+        """Close the pack; what to publish, pack before index."""
+        self._flush()
+        os.close(self._fd)
+        pack = self._hasher.digest()
+        index_fd, index_temp = durable.create_temp(self._temps)
+        with open(index_fd, "wb") as file:
+            file.write(encode_pack_index(pack, self.size, self._packed))
+        return [
+            durable.Publication(self._temp, self.folder / f"{pack.hex()}.pack", 0o444),
+            durable.Publication(index_temp, self.folder / f"{pack.hex()}.idx", 0o444),
+        ]
+
+    def abandon(self) -> None:
+        """Throw the unfinished pack away."""
+        os.close(self._fd)
+        self._temp.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        view = memoryview(bytes(self._buffer))
+        self._hasher.update(view)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        self._buffer.clear()

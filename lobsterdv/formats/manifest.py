@@ -1,0 +1,163 @@
+"""Manifests and segments: one way a version is stored (docs/format.md, sections 6 and 7).
+
+A manifest holds its table itself, or, when that would be large, names the segments that hold it in
+order. Segments are cut by content (a path decides), so that one changed file among a million changes
+one segment and the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lobsterdv.digest import Digest, checksum_of, parse_digest
+from lobsterdv.errors import FormatError
+from lobsterdv.formats.columns import (
+    compress,
+    decompress,
+    digests,
+    encode_columns,
+    integers,
+    pack_integers,
+    pack_texts,
+    parse_columns,
+    texts,
+)
+from lobsterdv.formats.table import Content, Table, encode_table, parse_table
+from lobsterdv.paths import SafeRelPath, safe_path
+
+INLINE_ROWS: Final = 1 << 15
+"""Up to so many rows (entries and chunks) a directory's table stays in the manifest itself: under 2 MB."""
+SEGMENT_ROWS: Final = 1 << 19
+"""A segment ends at the latest here; usually a path ends it long before."""
+_CUT_MASK: Final = (1 << 12) - 1  # one path in 4,096 ends a segment
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRef:
+    """A segment as its manifest names it: the digest of its stored bytes, its entries and their first path."""
+
+    digest: Digest
+    entries: int
+    first_path: SafeRelPath
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """How the version ``version`` (``size`` bytes) is stored. Exactly one of ``table`` and ``segments`` counts:
+    ``table`` is None when the rows are in segments."""
+
+    version: Digest
+    is_directory: bool
+    size: int
+    table: Table | None
+    segments: tuple[SegmentRef, ...] = ()
+
+
+def split_table(table: Table) -> Iterator[Table]:
+    """A large table cut into segments at paths that end one; a small one, or a single file, as it is."""
+    by_digest = {content.digest: content for content in table.contents}
+    if not table.entries or len(table.entries) + sum(len(c.lengths) for c in table.contents) <= INLINE_ROWS:
+        yield table
+        return
+    start = rows = 0
+    for position, entry in enumerate(table.entries):
+        rows += 1 + (len(by_digest[entry.digest].lengths) if entry.digest is not None else 0)
+        if rows >= SEGMENT_ROWS or not int.from_bytes(checksum_of(entry.path.encode())[:4]) & _CUT_MASK:
+            yield _part(table, start, position + 1, by_digest)
+            start, rows = position + 1, 0
+    if start < len(table.entries):
+        yield _part(table, start, len(table.entries), by_digest)
+
+
+def _part(table: Table, start: int, end: int, by_digest: dict[Digest, Content]) -> Table:
+    entries = table.entries[start:end]
+    used = dict.fromkeys(e.digest for e in entries if e.digest is not None)
+    return Table(entries, tuple(by_digest[digest] for digest in used))
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The stored form (zstd). Its BLAKE3 is the manifest's name."""
+    facts: dict[str, object] = {
+        "version": str(manifest.version),
+        "shape": "directory" if manifest.is_directory else "file",
+        "size": manifest.size,
+    }
+    if manifest.table is not None:
+        columns = encode_table(manifest.table)
+    else:
+        columns = {
+            "segments": b"".join(s.digest for s in manifest.segments),
+            "segment_entries": pack_integers([s.entries for s in manifest.segments], 4),
+            "segment_first_paths": pack_texts([s.first_path for s in manifest.segments]),
+        }
+    return compress(encode_columns("manifest", facts, columns))
+
+
+def parse_manifest(stored: bytes, *, what: str) -> Manifest:
+    """A stored manifest, checked as far as it can be without its segments. Raises FormatError."""
+    header, columns = parse_columns(decompress(stored, what=what), "manifest", what=what)
+    shape, size = header.get("shape"), header.get("size")
+    if shape not in ("file", "directory") or type(size) is not int or size < 0:
+        raise FormatError(what, "its header has no shape or size")
+    version = parse_digest(header.get("version"), what=what)
+    if "segments" in columns:
+        return Manifest(version, shape == "directory", size, None, _parse_segments(columns, what))
+    table = parse_table(columns, what=what)
+    check_totals(
+        table.entries, table.contents, version=version, is_directory=shape == "directory", size=size, what=what
+    )
+    return Manifest(version, shape == "directory", size, table)
+
+
+def check_totals(
+    entries: Sequence[object],
+    contents: Sequence[Content],
+    *,
+    version: Digest,
+    is_directory: bool,
+    size: int,
+    what: str,
+) -> None:
+    """A file version is its one content; a directory's size is checked with its listing."""
+    if not is_directory and (
+        entries or len(contents) != 1 or contents[0].digest != version or contents[0].size != size
+    ):
+        raise FormatError(what, "it does not describe the one file it names")
+
+
+def encode_segment(table: Table) -> bytes:
+    """The stored form (zstd) of one segment. Its BLAKE3 is the segment's name."""
+    return compress(encode_columns("segment", {}, encode_table(table)))
+
+
+def parse_segment(stored: bytes, ref: SegmentRef, *, what: str) -> Table:
+    """A stored segment; it must hold what its manifest says. Raises FormatError."""
+    _, columns = parse_columns(decompress(stored, what=what), "segment", what=what)
+    table = parse_table(columns, what=what)
+    if len(table.entries) != ref.entries or table.entries[0].path != ref.first_path:
+        raise FormatError(what, "it does not hold the entries its manifest says")
+    return table
+
+
+def join_tables(tables: Iterable[Table]) -> Table:
+    """Segments in order, as one table; a content that several segments use is kept once."""
+    parts = list(tables)
+    if len(parts) == 1:
+        return parts[0]
+    contents = {content.digest: content for part in reversed(parts) for content in part.contents}
+    entries = tuple(entry for part in parts for entry in part.entries)
+    used = dict.fromkeys(e.digest for e in entries if e.digest is not None)
+    return Table(entries, tuple(contents[digest] for digest in used))
+
+
+def _parse_segments(columns: dict[str, memoryview], what: str) -> tuple[SegmentRef, ...]:
+    names = digests(columns, "segments", what=what)
+    counts = integers(columns, "segment_entries", 4, what=what)
+    firsts = [safe_path(text) for text in texts(columns, "segment_first_paths", what=what)]
+    if not len(names) == len(counts) == len(firsts) or 0 in counts or not names:
+        raise FormatError(what, "its segment columns do not fit each other")
+    if any(a >= b for a, b in zip(firsts, firsts[1:], strict=False)):
+        raise FormatError(what, "its segments are out of order")
+    return tuple(map(SegmentRef, names, counts, firsts))

@@ -1,0 +1,78 @@
+"""The catalog record: one push of one version, written once, never changed (docs/format.md, section 8.3).
+
+It carries what a pointer may not: when, who, from which commit, and which manifest was verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lobsterdv.digest import Digest, parse_digest
+from lobsterdv.errors import FormatError
+from lobsterdv.formats.pointer import Pointer, pointer_from, pointer_mapping
+from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, Value, check_format, dump_mapping, load_mapping
+from lobsterdv.paths import SafeRelPath, safe_path
+
+MAX_RECORD_BYTES: Final = MAX_BYTES + (16 << 10)
+_KNOWN: Final = ("lobsterdv", "features", "event", "at", "by", "host", "commit", "path", "manifest", "pointer")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``at`` is UTC in ISO 8601 with seconds; ``commit`` is the commit that named the version, None before it exists."""
+
+    path: SafeRelPath
+    pointer: Pointer
+    manifest: Digest
+    at: str
+    by: str
+    host: str
+    commit: str | None = None
+    extra: Mapping[str, Value] = field(default_factory=dict)
+
+
+def encode_record(record: Record) -> bytes:
+    """The record's one encoding; its BLAKE3 is its name."""
+    mapping: dict[str, Value] = {
+        "lobsterdv": FORMAT,
+        "event": "push",
+        "at": record.at,
+        "by": record.by,
+        "host": record.host,
+    }
+    if record.commit is not None:
+        mapping["commit"] = record.commit
+    mapping |= {"path": str(record.path), "manifest": str(record.manifest), "pointer": pointer_mapping(record.pointer)}
+    mapping.update(record.extra)
+    return dump_mapping(mapping)
+
+
+def parse_record(data: bytes, *, what: str) -> Record | None:
+    """Bytes to a Record; None for an event of another kind. Raises FormatError."""
+    mapping = load_mapping(data, what=what, max_bytes=MAX_RECORD_BYTES)
+    check_format(mapping, what=what)
+    if mapping.get("event") != "push":
+        return None
+    pointer = mapping.get("pointer")
+    if not isinstance(pointer, dict):
+        raise FormatError(what, "no pointer in it")
+    commit = mapping.get("commit")
+    return Record(
+        path=safe_path(_text(mapping, "path", what)),
+        pointer=pointer_from(pointer, what=what),
+        manifest=parse_digest(mapping.get("manifest"), what=what),
+        at=_text(mapping, "at", what),
+        by=_text(mapping, "by", what),
+        host=_text(mapping, "host", what),
+        commit=None if commit is None else str(commit),
+        extra={k: v for k, v in mapping.items() if k not in _KNOWN},
+    )
+
+
+def _text(mapping: Mapping[str, Value], key: str, what: str) -> str:
+    value = mapping.get(key)
+    if not isinstance(value, str):
+        raise FormatError(what, f"`{key}` is missing or not text")
+    return value

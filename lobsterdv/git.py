@@ -1,0 +1,215 @@
+"""git: the only subprocesses. Pointers at any revision are read through one ``cat-file --batch``, never a checkout.
+
+Each method says how many processes it starts; ``Git.calls`` counts them. Names are passed NUL-separated
+and after ``--``, so that no file name is taken for an option.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lobsterdv.errors import GitFailed, NoGit, UnknownRevision
+
+_COMMIT: Final = re.compile("\x01([0-9a-f]+)\n*")
+
+
+class Staged(NamedTuple):
+    """One path in git's index. ``stage`` is 0, or 1 to 3 while a merge conflict is open."""
+
+    path: str
+    blob: str
+    stage: int
+
+
+class Change(NamedTuple):
+    """A commit that gave ``path`` the content ``blob``."""
+
+    commit: str
+    path: str
+    blob: str
+
+
+@dataclass
+class Git:
+    """One repository with a work tree. ``root`` is the work tree's, ``common_dir`` is shared by all worktrees."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+    environment: Mapping[str, str]
+    calls: list[str] = field(default_factory=list)
+
+    @classmethod
+    def find(cls, folder: Path, *, environment: Mapping[str, str]) -> Git:
+        """The repository that ``folder`` is in. One process. Raises NoGit."""
+        calls: list[str] = []
+        command = ["rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
+        try:
+            out = _run(folder, command, environment, calls).decode(errors="surrogateescape").split("\n")
+        except GitFailed as error:
+            if "not a git repository" in error.detail or "must be run in a work tree" in error.detail:
+                raise NoGit(str(folder)) from None
+            raise
+        return cls(Path(out[0]), Path(out[1]), (folder / out[2]).resolve(), environment, calls)
+
+    @staticmethod
+    def create(folder: Path, *, environment: Mapping[str, str]) -> None:
+        """``git init`` in ``folder``. One process."""
+        _run(folder, ["init", "--quiet"], environment, [])
+
+    def work_files(self, pattern: str) -> list[str]:
+        """Tracked and untracked, not ignored, paths that match ``pattern``; deleted ones may be among them.
+        One process."""
+        return _names(self._git("ls-files", "-z", "-c", "-o", "--exclude-standard", "--deduplicate", "--", pattern))
+
+    def tracked_below(self, paths: Iterable[str]) -> list[str]:
+        """What git tracks at or below ``paths``. One process."""
+        literal = [f":(literal,top){p}" for p in paths]
+        return _names(self._git("ls-files", "-z", "--full-name", "--", *literal)) if literal else []
+
+    def untracked(self) -> list[str]:
+        """Untracked paths that are not ignored. One process."""
+        return _names(self._git("ls-files", "-z", "-o", "--exclude-standard"))
+
+    def ignored(self, paths: Iterable[str]) -> list[str]:
+        """Those of ``paths`` that git ignores. One process."""
+        wanted = list(paths)
+        if not wanted:
+            return []
+        return _names(self._git("check-ignore", "-z", "--stdin", stdin=_nul(wanted), accept=(0, 1)))
+
+    def staged(self, pattern: str) -> list[Staged]:
+        """Entries of git's index that match ``pattern``. One process."""
+        rows = []
+        for line in _names(self._git("ls-files", "-z", "-s", "--", pattern)):
+            facts, _, path = line.partition("\t")
+            _mode, blob, stage = facts.split(" ")
+            rows.append(Staged(path, blob, int(stage)))
+        return rows
+
+    def stage(self, paths: Iterable[str]) -> None:
+        """``git add`` the paths, also when they are gone. One process; none without paths."""
+        wanted = sorted(set(paths))
+        if wanted:
+            literal = [f":(literal,top){p}" for p in wanted]
+            self._git("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=_nul(literal))
+
+    def commit_of(self, rev: str) -> str:
+        """The commit a revision names. One process. Raises UnknownRevision."""
+        try:
+            out = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", rev + "^{commit}")
+        except GitFailed:
+            raise UnknownRevision(rev) from None
+        return out.decode().strip()
+
+    def files_at(self, commit: str, suffix: str) -> dict[str, str]:
+        """Path to blob of every file at ``commit`` whose name ends in ``suffix``. One process."""
+        found = {}
+        for line in _names(self._git("ls-tree", "-r", "-z", "--full-tree", commit)):
+            facts, _, path = line.partition("\t")
+            if path.endswith(suffix):
+                found[path] = facts.split(" ")[2]
+        return found
+
+    def history(self, revs: Iterable[str], pattern: str) -> list[Change]:
+        """Every content that a matching path had in the history of ``revs``, newest first. One process.
+
+        A merge commit counts with what it changed against each parent. Empty before the first commit.
+        """
+        try:
+            out = self._git(
+                "log", "-z", "--raw", "-m", "--no-abbrev", "--no-renames", "--format=%x01%H", "--end-of-options",
+                *revs, "--", pattern,
+            )  # fmt: skip
+        except GitFailed as error:
+            if "does not have any commits yet" in error.detail or "bad revision 'HEAD'" in error.detail:
+                return []
+            raise
+        return list(_changes(_names(out)))
+
+    def read(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Blob ids (or ``rev:path``) to their bytes, missing ones left out. One process; none without ids."""
+        wanted = list(dict.fromkeys(blobs))
+        if not wanted:
+            return {}
+        out = self._git("cat-file", "--batch", stdin="".join(f"{b}\n" for b in wanted).encode())
+        found: dict[str, bytes] = {}
+        position = 0
+        for name in wanted:
+            end = out.index(b"\n", position)
+            facts = out[position:end].split(b" ")
+            position = end + 1
+            if facts[-1] in (b"missing", b"ambiguous"):
+                continue
+            size = int(facts[2])
+            found[name] = out[position : position + size]
+            position += size + 1
+        return found
+
+    def identity(self) -> str:
+        """``Name <address>`` as git would sign a commit, or an empty string. One process."""
+        try:
+            return self._git("var", "GIT_AUTHOR_IDENT").decode(errors="replace").rsplit(" ", 2)[0].strip()
+        except GitFailed:
+            return ""
+
+    def _git(self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> bytes:
+        return _run(self.root, args, self.environment, self.calls, stdin=stdin, accept=accept)
+
+
+def git_version(*, environment: Mapping[str, str]) -> str:
+    """``git --version``'s number. One process. Raises NoGit when git is not installed."""
+    return _run(Path("/"), ["--version"], environment, []).decode().split()[2]
+
+
+def _run(
+    folder: Path,
+    args: Iterable[str],
+    environment: Mapping[str, str],
+    calls: list[str],
+    *,
+    stdin: bytes = b"",
+    accept: tuple[int, ...] = (0,),
+) -> bytes:
+    command = ["git", *args]
+    calls.append(command[1])
+    try:
+        done = subprocess.run(
+            command, cwd=folder, input=stdin, capture_output=True, check=False, env={**environment, "LC_ALL": "C"}
+        )
+    except FileNotFoundError as error:
+        raise GitFailed("git", "git is not installed" if folder.is_dir() else f"no folder {folder}") from error
+    if done.returncode not in accept:
+        detail = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise GitFailed(" ".join(command[:2]), detail.replace("\n", "; ")[:500])
+    return done.stdout
+
+
+def _changes(fields: Iterable[str]) -> Iterator[Change]:
+    """`log -z --raw` output: a commit line ends in NUL or runs into its first change, paths are fields."""
+    commit = ""
+    pending = ""
+    for text in fields:
+        if pending:
+            if pending.strip("0"):  # all zeros: the path was removed
+                yield Change(commit, text, pending)
+            pending = ""
+            continue
+        rest = text.lstrip("\n")
+        if match := _COMMIT.match(rest):
+            commit, rest = match[1], rest[match.end() :]
+        if rest.startswith(":"):
+            pending = rest.split(" ")[3]
+
+
+def _names(out: bytes) -> list[str]:
+    return out.decode(errors="surrogateescape").split("\0")[:-1]
+
+
+def _nul(names: Iterable[str]) -> bytes:
+    return "\0".join(names).encode(errors="surrogateescape")

@@ -1,0 +1,162 @@
+"""The SQLite file: opening, schema, and setting a damaged one aside. No sqlite-utils here: its import costs
+0.4 s, and these statements run on the way of every command."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lobsterdv.events import Observer, Warned, silent
+
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+create table seen (
+  place text primary key, saved_ns integer not null, digest blob not null, state blob not null
+) without rowid;
+create table verified (
+  name text primary key, signature blob not null, checksum blob not null, at real not null
+) without rowid;
+create table pushed (
+  store text not null, path text not null, version blob not null,
+  manifest blob not null, record blob not null,
+  primary key (store, record)
+) without rowid;
+create table markers (store text primary key, etag text not null, store_id text not null) without rowid;
+"""
+_BUSY_MS: Final = 30_000
+# WAL needs shared memory between processes, which network file systems do not give.
+_LOCAL_ONLY: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "9p", "afs", "ceph"}
+)
+
+
+@dataclass
+class Index:
+    """One index file. Made on first use; threads share it, each with a connection of its own.
+
+    A file that SQLite finds damaged is renamed aside and begun anew, and the observer is told. Where no
+    file can be written (a read-only checkout) the index lives in memory.
+    """
+
+    path: Path
+    observer: Observer = silent
+    _connections: threading.local = field(default_factory=threading.local)
+    _memory: sqlite3.Connection | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with; a damaged file is replaced once and the block is not retried."""
+        try:
+            yield self._connection()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
+                raise
+            self._set_aside(error)
+            raise DamagedIndex(str(error)) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. What cannot be written (locked for 30 s, read-only, damaged) is only forgotten:
+        the index is a cache, and the next command finds out again."""
+        try:
+            connection = self._connection()
+            with connection:
+                connection.execute("begin immediate")
+                yield connection
+        except sqlite3.DatabaseError as error:
+            if _is_damage(error):
+                self._set_aside(error)
+            else:
+                self.observer(Warned(f"{self.path} could not be updated ({error}); it will be next time"))
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._connections, "value", None)
+        if connection is not None:
+            connection.close()
+            self._connections.value = None
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._memory is not None:
+            return self._memory
+        connection: sqlite3.Connection | None = getattr(self._connections, "value", None)
+        if connection is None:
+            with self._lock:
+                connection = self._open()
+            self._connections.value = connection
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return _connect(str(self.path), wal=_is_local(self.path))
+        except (sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                self._set_aside(error)
+                return _connect(str(self.path), wal=_is_local(self.path))
+            self.observer(Warned(f"{self.path} cannot be used ({error}); working without it, more slowly"))
+            self._memory = _connect(":memory:", wal=False, shared=True)
+            return self._memory
+
+    def _set_aside(self, error: Exception) -> None:
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            broken = self.path.with_name(self.path.name + suffix)
+            try:
+                broken.replace(broken.with_name(broken.name + ".damaged"))
+            except FileNotFoundError:
+                pass
+        self.observer(Warned(f"{self.path} was damaged ({error}) and has been set aside; it is rebuilt as you work"))
+
+
+class DamagedIndex(Exception):
+    """The index turned out damaged while reading; it has been set aside, ask again."""
+
+
+def _connect(path: str, *, wal: bool, shared: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=not shared)
+    try:
+        if wal:
+            connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=normal")
+        if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
+            _create(connection)
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """The tables, anew: of an older or newer schema nothing is worth keeping in a cache."""
+    connection.execute("begin immediate")
+    if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
+        for (name,) in connection.execute("select name from sqlite_master where type='table'").fetchall():
+            connection.execute(f'drop table "{name}"')
+        for statement in _SCHEMA.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"pragma user_version={SCHEMA_VERSION}")
+    connection.execute("commit")
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (
+        isinstance(error, sqlite3.OperationalError) and "no such table" in str(error)
+    )
+
+
+def _is_local(path: Path) -> bool:
+    """False on a network file system, as far as /proc/mounts tells (True where there is none)."""
+    try:
+        mounts = [line.split(" ")[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return True
+    around = [(point, kind) for point, kind in mounts if path.is_relative_to(point.replace("\\040", " "))]
+    return not around or max(around, key=lambda m: len(m[0]))[1].removeprefix("fuse.") not in _LOCAL_ONLY

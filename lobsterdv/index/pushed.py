@@ -1,0 +1,67 @@
+"""What each remote is known to hold. Advice for ordering and skipping reads, never proof: push HEADs what it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lobsterdv.digest import Digest
+from lobsterdv.index.database import DamagedIndex, Index
+
+
+class Pushed(NamedTuple):
+    """A version of ``path`` whose ``manifest`` and catalog ``record`` a push of ours or another's wrote."""
+
+    path: str
+    version: Digest
+    manifest: Digest
+    record: Digest
+
+
+def load_pushed(index: Index, store: str) -> list[Pushed]:
+    """Every catalog record known of ``store`` (its url and project)."""
+    try:
+        with index.reading() as connection:
+            rows = connection.execute(
+                "select path, version, manifest, record from pushed where store = ?", (store,)
+            ).fetchall()
+    except DamagedIndex:
+        return []
+    return [
+        Pushed(path, Digest(version), Digest(manifest), Digest(record)) for path, version, manifest, record in rows
+    ]
+
+
+def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
+    """Remember pushes, in one transaction."""
+    values = [(store, p.path, bytes(p.version), bytes(p.manifest), bytes(p.record)) for p in rows]
+    if values:
+        with index.writing() as connection:
+            connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?)", values)
+
+
+def forget_pushed(index: Index, store: str, rows: Iterable[Pushed] | None = None) -> None:
+    """Forget what turned out not to be there; everything about ``store`` without ``rows``."""
+    with index.writing() as connection:
+        if rows is None:
+            connection.execute("delete from pushed where store = ?", (store,))
+            connection.execute("delete from markers where store = ?", (store,))
+        else:
+            connection.executemany(
+                "delete from pushed where store = ? and record = ?", [(store, bytes(p.record)) for p in rows]
+            )
+
+
+def load_marker(index: Index, store: str) -> tuple[str, str] | None:
+    """The etag and store id of a remote's marker when it was last read."""
+    try:
+        with index.reading() as connection:
+            row = connection.execute("select etag, store_id from markers where store = ?", (store,)).fetchone()
+    except DamagedIndex:
+        return None
+    return None if row is None else (row[0], row[1])
+
+
+def save_marker(index: Index, store: str, etag: str, store_id: str) -> None:
+    with index.writing() as connection:
+        connection.execute("insert or replace into markers values (?, ?, ?)", (store, etag, store_id))
