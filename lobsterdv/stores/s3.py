@@ -1,0 +1,194 @@
+"""A store in an S3 bucket, of AWS or of anyone who speaks S3. It holds at most one value or part a call.
+
+botocore repeats a request whose connection or server failed, ``attempts`` times in all; bodies that break
+half-way are asked for again here. What a server does not know (checksums, conditional writes) is noticed
+at its first refusal and left out from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lobsterdv.errors import CorruptContent, Denied, LobsterError, NotARemote, Unreachable, UsageError
+from lobsterdv.stores.base import Stat
+from lobsterdv.stores.keys import check_prefix
+from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
+from lobsterdv.stores.s3_client import body_of
+from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
+from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
+from lobsterdv.stores.s3_read import take_range, take_whole
+from lobsterdv.stores.s3_upload import S3Upload, crc32_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+_ARCHIVE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
+
+
+class S3Store:
+    """Bytes in a bucket, under a prefix. It connects at the first use; ``client`` replaces its own."""
+
+    def __init__(
+        self, options: S3Options, *, client: S3Client | None = None, credentials: S3Credentials | None = None
+    ) -> None:
+        self._calls = S3Calls(options, client=client, credentials=credentials)
+        self.options = options
+        self.url = self._calls.url
+
+    def head(self, key: str) -> Stat:
+        calls = self._calls
+        full = calls.key(key)
+        try:
+            found = calls.ask(READ, key, lambda client: client.head_object(Bucket=calls.bucket, Key=full))
+        except (Denied, NotARemote) as error:
+            # A HEAD's answer has no body; a GET's says whether it is the key, its expiry or the clock.
+            raise self._reason(key, error) from error
+        away = found.get("StorageClass", "") in _ARCHIVE_CLASSES or bool(found.get("ArchiveStatus"))
+        restored = 'ongoing-request="false"' in found.get("Restore", "")
+        modified = found["LastModified"].timestamp()
+        return Stat(key, found["ContentLength"], modified, found.get("ETag", "").strip('"'), away and not restored)
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        if length == 0:
+            self.head(key)
+            return b""
+        span = f"bytes={start}-{start + length - 1}"
+        try:
+            return self._download(key, span, partial(take_range, key=key, url=self.url, start=start, length=length))
+        except _BeyondEnd as error:
+            raise CorruptContent(key, self.url, f"{length} bytes from {start}", "its end before that") from error
+
+    def read_whole(self, key: str, *, limit: int) -> bytes:
+        return self._download(key, "", partial(take_whole, key=key, url=self.url, limit=limit))
+
+    def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
+        if len(data) > MAX_PUT:
+            raise UsageError(f"{len(data)} bytes are more than one PUT takes ({MAX_PUT}); upload them in parts")
+        ways = self._ways(if_absent)
+        crc = crc32_of(data) if ways[0][1] else ""
+        for conditional, checked in ways:
+            try:
+                self._calls.attempt(partial(self._put, key, data, crc if checked else "", conditional))
+            except foreign_errors() as error:
+                if conditional and is_exists(error):
+                    return False
+                if is_unsupported(error) and (conditional, checked) != ways[-1]:
+                    continue
+                raise self._calls.translated(error, WRITE, key) from error
+            self._calls.sends_conditions &= conditional or not if_absent
+            self._calls.sends_checksums &= checked
+            break
+        return True
+
+    def upload(self, key: str, size: int) -> S3Upload:
+        return S3Upload(self._calls, key, size)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
+        """As Store promises. What a server gives although it was not asked for is left out."""
+        check_prefix(prefix)
+        cut = len(self._calls.prefix)
+        for page in self._pages(prefix, after):
+            for entry in page.get("Contents", []):
+                key = entry["Key"][cut:]
+                # Consoles make "folders": empty values whose key ends in a slash.
+                if not key.startswith(prefix) or key <= after or key.endswith("/"):
+                    continue
+                away = entry.get("StorageClass", "") in _ARCHIVE_CLASSES
+                modified = entry["LastModified"].timestamp()
+                yield Stat(key, entry["Size"], modified, entry.get("ETag", "").strip('"'), away)
+
+    def delete(self, key: str) -> None:
+        calls = self._calls
+        full = calls.key(key)
+        try:
+            calls.attempt(lambda client: client.delete_object(Bucket=calls.bucket, Key=full))
+        except foreign_errors() as error:
+            if code_of(error) != "NoSuchKey":
+                raise calls.translated(error, DELETE, key) from error
+
+    def close(self) -> None:
+        self._calls.close()
+
+    def _put(self, key: str, data: bytes | memoryview, crc: str, conditional: bool, client: S3Client) -> None:
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._calls.bucket,
+            "Key": self._calls.key(key),
+            "Body": body_of(data),
+        }
+        self.options.add_storage(request)
+        if crc:
+            request["ChecksumCRC32"] = crc
+        if conditional:
+            request["IfNoneMatch"] = "*"
+        client.put_object(**request)
+
+    def _ways(self, if_absent: bool) -> Sequence[tuple[bool, bool]]:
+        """(conditional, checked), best first: the ways to write that this server may still take."""
+        conditional = if_absent and self._calls.sends_conditions
+        checked = self._calls.sends_checksums
+        sums = [True, False] if checked and self.options.checksum == "auto" else [checked]
+        return [(condition, sum_) for sum_ in sums for condition in ([True, False] if conditional else [False])]
+
+    def _download(self, key: str, span: str, take: Callable[[GetObjectOutputTypeDef], bytes]) -> bytes:
+        """GET and ``take`` the body, again from a new connection when it breaks."""
+        request: GetObjectRequestTypeDef = {"Bucket": self._calls.bucket, "Key": self._calls.key(key)}
+        if span:
+            request["Range"] = span
+        broken = ""
+        for number in range(1, self.options.attempts + 1):
+            if broken:
+                self._calls.pause(number - 1)
+            try:
+                answer = self._calls.attempt(lambda client: client.get_object(**request))
+            except foreign_errors() as error:
+                if code_of(error) in ("InvalidRange", "416"):
+                    raise _BeyondEnd from error
+                raise self._calls.translated(error, READ, key) from error
+            try:
+                return take(answer)
+            except CorruptContent:
+                answer["Body"].close()
+                raise
+            except broken_body_errors() as error:
+                answer["Body"].close()
+                broken = scrubbed(str(error))
+        raise Unreachable(self.url, READ, f"{key} broke off {self.options.attempts} times: {broken}")
+
+    def _pages(self, prefix: str, after: str) -> Iterator[ListObjectsV2OutputTypeDef]:
+        request: ListObjectsV2RequestTypeDef = {"Bucket": self._calls.bucket, "Prefix": self._calls.prefix + prefix}
+        if after:
+            request["StartAfter"] = self._calls.prefix + after
+        while True:
+            page = self._calls.ask(LIST, prefix, lambda client: client.list_objects_v2(**request))
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            token = page.get("NextContinuationToken", "")
+            if not token or token == request.get("ContinuationToken"):
+                raise Unreachable(self.url, LIST, "the server broke a list off and does not say how to go on")
+            request["ContinuationToken"] = token
+
+    def _reason(self, key: str, error: LobsterError) -> LobsterError:
+        """What a one-byte GET says of a HEAD that was refused; ``error`` when it says no more."""
+        try:
+            self._download(key, "bytes=0-0", lambda answer: b"")
+        except (Denied, NotARemote):
+            return error
+        except LobsterError as told:
+            return told
+        except _BeyondEnd:
+            return error
+        return error
+
+
+class _BeyondEnd(Exception):
+    """416: the range begins after the value's end."""

@@ -1,0 +1,111 @@
+"""Requests to one bucket: connect late, repeat what deserves it, translate errors. It knows no operation."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from lobsterdv.errors import KeyMissing, LobsterError, NoBucket
+from lobsterdv.stores.keys import check_key
+from lobsterdv.stores.s3_client import Connection, connect
+from lobsterdv.stores.s3_errors import Request, code_of, foreign_errors, is_repeatable, translate
+from lobsterdv.stores.s3_options import S3Credentials, S3Options
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+
+READ = "s3:GetObject"  # actions are named by the permission they need
+WRITE = "s3:PutObject"
+LIST = "s3:ListBucket"
+DELETE = "s3:DeleteObject"
+
+
+class S3Calls:
+    """Used by every thread of a store. ``sends_*`` is what the server was not seen to refuse, so far."""
+
+    def __init__(self, options: S3Options, *, client: S3Client | None, credentials: S3Credentials | None) -> None:
+        self.options = options
+        self.bucket = options.bucket
+        self.url = f"s3://{options.bucket}" + (f"/{options.prefix}" if options.prefix else "")
+        self.prefix = f"{options.prefix}/" if options.prefix else ""
+        self.sends_checksums = options.checksum != "none"
+        self.sends_conditions = True
+        self._credentials = credentials
+        self._connection = Connection(client, identify=lambda: "") if client is not None else None
+        self._connecting = threading.Lock()
+        self._bucket_seen = False
+
+    def key(self, key: str) -> str:
+        """The key in the bucket. Raises UsageError when the whole is no key."""
+        return self.prefix + check_key(key) if not self.prefix else check_key(self.prefix + check_key(key))
+
+    def ask(self, action: str, key: str, call: Callable[[S3Client], T]) -> T:
+        """``attempt``, with every failure as one of our errors."""
+        try:
+            return self.attempt(call)
+        except foreign_errors() as error:
+            raise self.translated(error, action, key) from error
+
+    def attempt(self, call: Callable[[S3Client], T]) -> T:
+        """Do ``call``, and again after conflicts, damage on the way and 429, which botocore gives up on.
+
+        Raises botocore's errors, for callers that tell them apart; LobsterError when it cannot connect.
+        """
+        client = self._connected().client
+        for number in range(1, self.options.attempts):
+            try:
+                answer = call(client)
+            except foreign_errors() as error:
+                if not is_repeatable(error):
+                    raise
+                self.pause(number)
+            else:
+                self._bucket_seen = True
+                return answer
+        return call(client)
+
+    def translated(self, error: Exception, action: str, key: str) -> LobsterError:
+        """Our error for botocore's. The first missing key makes sure that the bucket is there at all."""
+        found = translate(error, self._request(action, key))
+        # A HEAD's 404 has no body, so it says nothing of the bucket; an S3 code does.
+        if isinstance(found, KeyMissing) and not self._bucket_seen and code_of(error) != "NoSuchKey":
+            try:
+                self._connected().client.head_bucket(Bucket=self.bucket)
+            except foreign_errors() as second:
+                about_bucket = translate(second, self._request(LIST, ""))
+                if isinstance(about_bucket, NoBucket):
+                    return about_bucket
+            self._bucket_seen = True
+        return found
+
+    def pause(self, number: int) -> None:
+        """Wait before attempt ``number + 1``: random, up to 0.2 s, 0.4 s, ... 5 s."""
+        time.sleep(random.uniform(0, min(0.1 * 2**number, 5)))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.client.close()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            with self._connecting:
+                if self._connection is None:
+                    self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> Connection:
+        try:
+            return connect(self.options, self._credentials)
+        except foreign_errors() as error:
+            raise translate(error, self._request("connect", "")) from error
+
+    def _request(self, action: str, key: str) -> Request:
+        connection = self._connection
+        region = self.options.region or (connection.client.meta.region_name if connection else "")
+        identify = connection.identify if connection else (lambda: "")
+        return Request(self.url, self.bucket, action, key, region or "", identify)

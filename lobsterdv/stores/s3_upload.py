@@ -1,0 +1,144 @@
+"""One large value on its way to S3, in parts. Nothing is visible before ``complete``."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lobsterdv.errors import LobsterError
+from lobsterdv.stores.parts import check_all_sent, check_part, count_parts
+from lobsterdv.stores.s3_calls import READ, WRITE, S3Calls
+from lobsterdv.stores.s3_client import body_of
+from lobsterdv.stores.s3_errors import code_of, foreign_errors, is_exists, is_unsupported
+from lobsterdv.stores.s3_options import part_size_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        CompletedPartTypeDef,
+        CreateMultipartUploadOutputTypeDef,
+        CreateMultipartUploadRequestTypeDef,
+        UploadPartOutputTypeDef,
+        UploadPartRequestTypeDef,
+    )
+
+
+def crc32_of(data: bytes | memoryview) -> str:
+    """The CRC-32 of ``data`` as S3 writes it: base64 of four big-endian bytes."""
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode("ascii")
+
+
+class S3Upload:
+    """Made by ``S3Store.upload``. Its parts stay in the bucket until ``complete`` or ``abort``."""
+
+    def __init__(self, calls: S3Calls, key: str, size: int) -> None:
+        self.part_size = part_size_for(size, chosen=calls.options.part_size)
+        self.part_count = count_parts(size, part_size=self.part_size)
+        self._calls = calls
+        self._key = key
+        self._size = size
+        self._lock = threading.Lock()
+        self._parts: dict[int, CompletedPartTypeDef] = {}
+        self._there = False  # someone else completed the same value meanwhile
+        created = self._create()
+        self._id = created["UploadId"]
+        # Sent with a part unless the start was refused; named again at the end only where it was noted.
+        self._checked = calls.sends_checksums
+        self._noted = self._checked and created.get("ChecksumAlgorithm") == "CRC32"
+
+    def send(self, number: int, data: bytes | memoryview) -> None:
+        check_part(number, len(data), size=self._size, part_size=self.part_size)
+        if self._there:
+            return
+        crc = crc32_of(data) if self._checked else ""
+        try:
+            answer = self._calls.attempt(partial(self._put_part, number, data, crc))
+        except foreign_errors() as error:
+            if code_of(error) == "NoSuchUpload" and self._value_is_there():
+                self._there = True
+                return
+            raise self._calls.translated(error, WRITE, self._key) from error
+        part: CompletedPartTypeDef = {"PartNumber": number + 1, "ETag": answer["ETag"]}
+        if self._noted:
+            part["ChecksumCRC32"] = crc
+        with self._lock:
+            self._parts[number] = part
+
+    def complete(self) -> None:
+        if self._there:
+            return
+        check_all_sent(self._parts, self.part_count)
+        parts = [self._parts[number] for number in range(self.part_count)]
+        try:
+            self._calls.attempt(
+                lambda client: client.complete_multipart_upload(
+                    Bucket=self._calls.bucket,
+                    Key=self._calls.key(self._key),
+                    UploadId=self._id,
+                    MultipartUpload={"Parts": parts},
+                )
+            )
+        except foreign_errors() as error:
+            # Our own success, whose answer was lost, leaves no upload; so does another's of the same value.
+            if (is_exists(error) or code_of(error) == "NoSuchUpload") and self._value_is_there():
+                self.abort()
+                return
+            raise self._calls.translated(error, WRITE, self._key) from error
+
+    def abort(self) -> None:
+        try:
+            self._calls.attempt(
+                lambda client: client.abort_multipart_upload(
+                    Bucket=self._calls.bucket, Key=self._calls.key(self._key), UploadId=self._id
+                )
+            )
+        except LobsterError:
+            pass
+        except foreign_errors():
+            pass  # the parts cost money until the bucket's lifecycle rule removes them, but nothing is wrong
+
+    def _create(self) -> CreateMultipartUploadOutputTypeDef:
+        def create(client: S3Client) -> CreateMultipartUploadOutputTypeDef:
+            options = self._calls.options
+            request: CreateMultipartUploadRequestTypeDef = {
+                "Bucket": self._calls.bucket,
+                "Key": self._calls.key(self._key),
+            }
+            options.add_storage(request)
+            if self._calls.sends_checksums:
+                request["ChecksumAlgorithm"] = "CRC32"
+            return client.create_multipart_upload(**request)
+
+        try:
+            return self._calls.attempt(create)
+        except foreign_errors() as error:
+            if not (is_unsupported(error) and self._calls.options.checksum == "auto" and self._calls.sends_checksums):
+                raise self._calls.translated(error, WRITE, self._key) from error
+        self._calls.sends_checksums = False
+        return self._calls.ask(WRITE, self._key, create)
+
+    def _put_part(self, number: int, data: bytes | memoryview, crc: str, client: S3Client) -> UploadPartOutputTypeDef:
+        request: UploadPartRequestTypeDef = {
+            "Bucket": self._calls.bucket,
+            "Key": self._calls.key(self._key),
+            "UploadId": self._id,
+            "PartNumber": number + 1,
+            "Body": body_of(data),
+        }
+        if crc:
+            request["ChecksumCRC32"] = crc
+        return client.upload_part(**request)
+
+    def _value_is_there(self) -> bool:
+        try:
+            found = self._calls.ask(
+                READ,
+                self._key,
+                lambda client: client.head_object(Bucket=self._calls.bucket, Key=self._calls.key(self._key)),
+            )
+        except LobsterError:
+            return False
+        return found["ContentLength"] == self._size
