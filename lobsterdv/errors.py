@@ -274,7 +274,8 @@ class WrongRegion(RemoteError):
     actual: str
 
     def __str__(self) -> str:
-        return f"{self.url}: the bucket is in region {self.actual or 'another'}, not {self.configured or 'the default one'}"
+        configured = self.configured or "the default one"
+        return f"{self.url}: the bucket is in region {self.actual or 'another'}, not {configured}"
 
 
 @dataclass(eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-Kind = Literal["file", "directory", "anndata", "mudata", "zarr", "table"]
+from lobsterdv.formats.pointer import Kind as Kind
 
 _HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 # The HDF5 format allows a user block first (h5mu has one of 512 bytes); the magic then starts at a power of two.

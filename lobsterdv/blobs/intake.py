@@ -18,7 +18,7 @@ from lobsterdv import copying, durable
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
 from lobsterdv.digest import Digest, checksum_of, digest_of, hash_descriptor
-from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, Refused
+from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import Signature, signature_of
 
 _PENDING_BYTES: Final = 1 << 30  # so much may be lost, at most, when a long fetch is interrupted
@@ -78,7 +78,7 @@ class Intake:
 
     def keep_verified(self, digest: Digest, data: bytes) -> None:
         """Keep bytes, whose digest the caller has just computed, in a pack, unless they are here."""
-        if digest in self._packed or self._cache.packs.find(digest) is not None:
+        if digest in self._packed or self._holds(digest):
             return
         with self._lock:
             if digest in self._packed:
@@ -161,7 +161,7 @@ class Intake:
     def accept(self, digest: Digest, size: int, checksum: bytes, temp: Path) -> None:
         """Queue a verified temp for publication; a name that exists already keeps its bytes."""
         final = self._cache.plain_path(digest)
-        if final.is_file():
+        if final.is_file() and self._is_right(digest):
             temp.unlink()
             return
         with self._lock:
@@ -174,6 +174,20 @@ class Intake:
     @property
     def temps(self) -> Path:
         return self._cache.temps
+
+    def _holds(self, digest: Digest) -> bool:
+        """True when a pack holds the bytes undamaged: an old bad copy must not keep a good one out."""
+        try:
+            self._cache.packs.read(digest, name="")
+        except (CorruptContent, MissingContent):
+            return False
+        return True
+
+    def _is_right(self, digest: Digest) -> bool:
+        try:
+            return bool(self._cache.verified_path(digest, name=""))
+        except (CorruptContent, MissingContent):
+            return False
 
     def _close_pack(self) -> None:
         if self._pack is not None:

@@ -141,7 +141,7 @@ class PackWriter:
         os.close(self._fd)
         pack = self._hasher.digest()
         index_fd, index_temp = durable.create_temp(self._temps)
-        with open(index_fd, "wb") as file:
+        with os.fdopen(index_fd, "wb") as file:
             file.write(encode_pack_index(pack, self.size, self._packed))
         return [
             durable.Publication(self._temp, self.folder / f"{pack.hex()}.pack", 0o444),

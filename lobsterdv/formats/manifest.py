@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from lobsterdv.digest import Digest, checksum_of, parse_digest
@@ -158,6 +159,6 @@ def _parse_segments(columns: dict[str, memoryview], what: str) -> tuple[SegmentR
     firsts = [safe_path(text) for text in texts(columns, "segment_first_paths", what=what)]
     if not len(names) == len(counts) == len(firsts) or 0 in counts or not names:
         raise FormatError(what, "its segment columns do not fit each other")
-    if any(a >= b for a, b in zip(firsts, firsts[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(firsts)):
         raise FormatError(what, "its segments are out of order")
     return tuple(map(SegmentRef, names, counts, firsts))

@@ -19,7 +19,9 @@ SUFFIX: Final = ".ldv.yaml"
 Kind = Literal["file", "directory", "anndata", "mudata", "zarr", "table"]
 KINDS: Final = frozenset(get_args(Kind))
 
-_KNOWN: Final = ("lobsterdv", "features", "digest", "size", "files", "kind", "message", "summary", "inputs", "run")
+_KNOWN: Final = frozenset(
+    ["lobsterdv", "features", "digest", "size", "files", "kind", "executable", "message", "summary", "inputs", "run"]
+)
 _OURS: Final = re.compile(rb"^<{7} .*?^digest: *\"?(blake3:[0-9a-f]{64})", re.MULTILINE | re.DOTALL)
 _THEIRS: Final = re.compile(rb"^={7}$.*?^digest: *\"?(blake3:[0-9a-f]{64})", re.MULTILINE | re.DOTALL)
 
@@ -40,6 +42,7 @@ class Pointer:
     size: int
     kind: Kind
     files: int | None = None
+    executable: bool = False
     message: str | None = None
     summary: Mapping[str, Value] | None = None
     inputs: tuple[Input, ...] = ()
@@ -52,7 +55,12 @@ class Pointer:
 
     def same_version(self, other: Pointer | None) -> bool:
         """True when both name the same content (message and lineage may differ)."""
-        return other is not None and (self.digest, self.is_directory) == (other.digest, other.is_directory)
+        return other is not None and self.identity == other.identity
+
+    @property
+    def identity(self) -> tuple[Digest, bool, bool]:
+        """What makes a version: content, shape, executable bit."""
+        return self.digest, self.is_directory, self.executable
 
 
 def pointer_mapping(pointer: Pointer) -> dict[str, Value]:
@@ -61,6 +69,8 @@ def pointer_mapping(pointer: Pointer) -> dict[str, Value]:
     if pointer.files is not None:
         mapping["files"] = pointer.files
     mapping["kind"] = pointer.kind
+    if pointer.executable:
+        mapping["executable"] = True
     if pointer.message is not None:
         mapping["message"] = pointer.message
     if pointer.summary:
@@ -105,6 +115,9 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
         raise FormatError(what, "a directory without its number of `files`")
     if files is not None and kind not in ("directory", "zarr"):
         raise FormatError(what, f"`files` given for kind {kind}")
+    executable = mapping.get("executable", False)
+    if not isinstance(executable, bool) or (executable and files is not None):
+        raise FormatError(what, "`executable` is true or false, and only for a file")
     message = mapping.get("message")
     if message is not None and not isinstance(message, str):
         raise FormatError(what, "`message` is not text")
@@ -113,6 +126,7 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
         size=_count(mapping, "size", what),
         kind=cast(Kind, kind),
         files=files,
+        executable=executable,
         message=message,
         summary=_section(mapping, "summary", what),
         inputs=_inputs(mapping.get("inputs"), what),

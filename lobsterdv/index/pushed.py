@@ -27,9 +27,7 @@ def load_pushed(index: Index, store: str) -> list[Pushed]:
             ).fetchall()
     except DamagedIndex:
         return []
-    return [
-        Pushed(path, Digest(version), Digest(manifest), Digest(record)) for path, version, manifest, record in rows
-    ]
+    return [Pushed(path, Digest(version), Digest(manifest), Digest(record)) for path, version, manifest, record in rows]
 
 
 def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:

@@ -30,8 +30,8 @@ class SeenFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A dataset as it was at ``saved_ns`` (when reading began): ``digest`` is the version it then was, ``files`` by path below it
-    (the empty path for a dataset that is a file)."""
+    """A dataset as it was at ``saved_ns`` (when reading began). ``digest`` is the version it then was, ``files``
+    are by path below it (the empty path for a dataset that is a file)."""
 
     saved_ns: int
     digest: Digest

@@ -1,0 +1,1 @@
+"""Verbs: one module each, one public function, one report. Inputs left, outputs right, observer last."""

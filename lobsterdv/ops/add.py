@@ -1,0 +1,186 @@
+"""add: keep what the user's files hold now, and write the pointers that name it.
+
+Order: bytes into the cache, hashed where they lie; listing; pointer; .gitignore; index; git's staging area.
+Killed anywhere, the user's files are untouched and a pointer never names bytes that are not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from lobsterdv.anndata_.describe import describe
+from lobsterdv.anndata_.kinds import kind_of
+from lobsterdv.blobs.intake import Intake
+from lobsterdv.digest import Digest
+from lobsterdv.errors import LobsterError
+from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
+from lobsterdv.formats.listing import digest_of_listing, encode_listing, make_listing
+from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
+from lobsterdv.formats.yamlio import Value
+from lobsterdv.index.seen import Seen, save_seen
+from lobsterdv.ops.addition import Addition, check_targets, prepare, take_in
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import Pointers, work_pointers, write_pointer
+from lobsterdv.ops.gitfiles import ignore_dataset, stage
+from lobsterdv.paths import SafeRelPath, folding_collisions
+
+Outcome = Literal["added", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One dataset: its version now, and how many files and bytes had to be read for it."""
+
+    path: str
+    outcome: Outcome
+    digest: Digest
+    size: int
+    files: int | None
+    kind: str
+    previous: Digest | None
+    read_files: int
+    read_bytes: int
+
+
+@dataclass
+class AddReport:
+    added: list[Added] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    staged: bool = False
+
+
+def add(
+    project: Project,
+    paths: Sequence[str],
+    *,
+    message: str | None = None,
+    inputs: tuple[Input, ...] | None = None,
+    staging: bool = True,
+    observer: Observer,
+) -> AddReport:
+    """Keep the files and directories at ``paths`` (relative to the project) as new versions.
+
+    Each path fails alone. Unchanged datasets cost stats. May be repeated and raced: pointers are
+    replaced whole, the last writer's stands.
+    """
+    report = AddReport()
+    known = work_pointers(project)
+    started_ns = int(project.now() * 1e9)
+    targets, report.failures = check_targets(project, paths, known)
+    prepared = []
+    for target in targets:
+        try:
+            prepared.append(prepare(project, target, known))
+        except LobsterError as error:
+            report.failures.append(Failure(target, error))
+    observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
+    taken = []
+    with Intake(project.cache) as intake:
+        for addition in prepared:
+            try:
+                take_in(project, addition, intake, progress=lambda n: observer(Advanced("hashing", n)))
+                taken.append(addition)
+            except LobsterError as error:
+                report.failures.append(Failure(addition.path, error))
+    observer(Finished("hashing"))
+    written: list[SafeRelPath] = []
+    for addition in taken:
+        try:
+            written += _record(project, addition, known, message, inputs, started_ns, report, observer)
+        except LobsterError as error:
+            report.failures.append(Failure(addition.path, error))
+    if staging and written:
+        stage(project.git, written, observer=observer)
+        report.staged = True
+    return report
+
+
+def _record(
+    project: Project,
+    addition: Addition,
+    known: Pointers,
+    message: str | None,
+    inputs: tuple[Input, ...] | None,
+    started_ns: int,
+    report: AddReport,
+    observer: Observer,
+) -> list[SafeRelPath]:
+    """Write listing, pointer, .gitignore line and index row of content that is kept; returns what git should stage."""
+    if addition.is_directory:
+        listing = make_listing(addition.entries.values())
+        for first, second in folding_collisions(entry.path for entry in listing.entries):
+            observer(Warned(f"{addition.path}: {first!r} and {second!r} are one file on macOS and Windows"))
+        digest, size, files = digest_of_listing(listing), listing.size, listing.files
+        project.cache.put_listing(digest, encode_listing(listing))
+    else:
+        (entry,) = addition.entries.values()
+        assert entry.digest is not None
+        digest, size, files = entry.digest, entry.size, None
+    old = known.good[addition.path].pointer if addition.path in known.good else None
+    pointer = _pointer(project, addition, old, digest, size, files, message, inputs)
+    written: list[SafeRelPath] = []
+    if pointer != old:
+        written.append(write_pointer(project, addition.path, encode_pointer(pointer)))
+    ignored = ignore_dataset(project.root, addition.path)
+    if ignored is not None:
+        written.append(ignored)
+    if addition.read or addition.seen_is_stale:
+        save_seen(project.index, str(project.root / addition.path), Seen(started_ns, digest, addition.seen_files))
+    same = pointer.same_version(old)
+    report.added.append(
+        Added(
+            addition.path,
+            "unchanged" if same else "changed" if old else "added",
+            digest,
+            size,
+            files,
+            pointer.kind,
+            None if same or old is None else old.digest,
+            len(addition.read),
+            sum(entry.signature.size for entry in addition.read.values()),
+        )
+    )
+    return written
+
+
+def _pointer(
+    project: Project,
+    addition: Addition,
+    old: Pointer | None,
+    digest: Digest,
+    size: int,
+    files: int | None,
+    message: str | None,
+    inputs: tuple[Input, ...] | None,
+) -> Pointer:
+    """The pointer to write: of unchanged content only the message or inputs that were given anew differ."""
+    executable = addition.is_executable
+    if old is not None and old.identity == (digest, files is not None, executable):
+        return replace(
+            old,
+            message=old.message if message is None else message,
+            inputs=old.inputs if inputs is None else inputs,
+        )
+    place = project.root / addition.path
+    content = place if files is not None or not project.cache.is_plain(digest) else project.cache.plain_path(digest)
+    kind = kind_of(place)
+    return Pointer(
+        digest=digest,
+        size=size,
+        kind=kind,
+        files=files,
+        executable=executable,
+        message=message,
+        summary=_summary(project, content, kind, Path(addition.path).name),
+        inputs=inputs or (),
+        extra=old.extra if old is not None else {},
+    )
+
+
+def _summary(project: Project, content: Path, kind: Kind, name: str) -> dict[str, Value] | None:
+    if not project.config.settings["describe"] or kind in ("file", "directory"):
+        return None
+    return cast(dict[str, Value], describe(content, kind, name=name)) or None

@@ -1,0 +1,266 @@
+"""What one ``add`` target is: the checks before anything is read, what must be read, and the reading."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat as stat_module
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lobsterdv import durable, workers
+from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.packs import SMALL_BYTES
+from lobsterdv.errors import ChangedMeanwhile, LobsterError, LocalIOError, Refused
+from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.formats.pointer import SUFFIX
+from lobsterdv.index.seen import Seen, SeenFile, load_seen
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import Pointers, dataset_of, enclosing, place_of
+from lobsterdv.paths import SafeRelPath, safe_link, safe_path
+from lobsterdv.signature import Signature, signature_of
+from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.scan import Found, scan
+
+_BATCH_BYTES: Final = 4 << 20
+_BATCH_FILES: Final = 256
+
+
+@dataclass
+class Addition:
+    """One dataset on its way: entries that are known, files that must be read, and what reading them gave.
+
+    ``entries`` is keyed by path below the dataset; a dataset that is a file has the one key ''.
+    """
+
+    path: SafeRelPath
+    place: Path
+    is_directory: bool
+    entries: dict[str, Entry] = field(default_factory=dict)
+    unread: list[Found] = field(default_factory=list)
+    read: dict[str, SeenFile] = field(default_factory=dict)
+    seen_files: dict[str, SeenFile] = field(default_factory=dict)
+    seen_is_stale: bool = False
+
+    @property
+    def unread_bytes(self) -> int:
+        return sum(item.signature.size for item in self.unread)
+
+    @property
+    def is_executable(self) -> bool:
+        return not self.is_directory and self.entries[""].type is EntryType.EXECUTABLE
+
+
+def check_targets(project: Project, paths: Sequence[str], known: Pointers) -> tuple[list[str], list[Failure]]:
+    """The paths to add, globs expanded, each once; and a Failure for each that may not be added. One git process."""
+    wanted = list(dict.fromkeys(dataset_of(p.rstrip("/")) for path in paths for p in _expand(project.root, path)))
+    good: list[str] = []
+    failures: list[Failure] = []
+    tracked = project.git.tracked_below(path for path in wanted if path not in known.good)
+    for path in wanted:
+        try:
+            _check(project, path, wanted, tracked, known)
+            good.append(path)
+        except LobsterError as error:
+            failures.append(Failure(path, error))
+    return good, failures
+
+
+def prepare(project: Project, target: str, known: Pointers) -> Addition:
+    """Look at a target: one stat a file. Files the index vouches for, and whose bytes the cache has, need no reading.
+
+    Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again,
+    MissingContent when part of a directory is updated whose listing is not here.
+    """
+    parent = enclosing(known.good, target)
+    dataset = safe_path(parent or target)
+    below = target[len(dataset) + 1 :]
+    place = place_of(project, dataset)
+    found = _look_at(project, dataset, below, place)
+    memory = load_seen(project.index, str(place))
+    with durable.translating(place):
+        is_directory = below != "" or stat_module.S_ISDIR(place.lstat().st_mode)
+    addition = Addition(dataset, place, is_directory)
+    if below:
+        listing = project.cache.listing(known.good[dataset].pointer.digest, name=dataset)
+        _carry_over(addition, listing.entries, below, found, memory)
+    for item in found:
+        _sort_in(addition, item, memory)
+    _read_again_what_the_cache_lost(project, addition, found)
+    if memory is None or memory.files.keys() != addition.seen_files.keys() | {u.path for u in addition.unread}:
+        addition.seen_is_stale = True
+    return addition
+
+
+def take_in(project: Project, addition: Addition, intake: Intake, *, progress: Callable[[int], None]) -> None:
+    """Read what must be read into the cache and complete the entries. Raises ChangedMeanwhile, LocalIOError."""
+    big = [f for f in addition.unread if not addition.is_directory or f.signature.size >= SMALL_BYTES]
+    small = [f for f in addition.unread if addition.is_directory and f.signature.size < SMALL_BYTES]
+
+    def read_batch(batch: list[Found]) -> list[tuple[Found, bytes, Signature]]:
+        return [(item, *_read_small(addition.place / item.path)) for item in batch]
+
+    def copy(item: Found) -> tuple[Found, SeenFile]:
+        kept = intake.copy_in(addition.place / item.path if item.path else addition.place, progress=progress)
+        return item, SeenFile(kept.signature, kept.digest, kept.checksum)
+
+    for rows in workers.each(read_batch, _batches(small), jobs=min(2, project.jobs)):
+        for item, data, signature in rows:
+            digest, checksum = intake.keep_small(data)
+            _complete(addition, item, SeenFile(signature, digest, checksum))
+        progress(sum(len(data) for _, data, _ in rows))
+    for item, kept in workers.each(copy, big, jobs=min(4, project.jobs)):
+        _complete(addition, item, kept)
+
+
+def _expand(root: Path, path: str) -> Iterable[str]:
+    if not any(c in path for c in "*?[") or os.path.lexists(root / path):
+        return [path]
+    hits = sorted(glob.glob(path, root_dir=root, recursive=True))
+    return [hit for hit in hits if not hit.endswith((SUFFIX, ".gitignore"))] or [path]
+
+
+def _check(project: Project, path: str, wanted: list[str], tracked: list[str], known: Pointers) -> None:
+    if path in ("", "."):
+        raise Refused(
+            ".", "the whole project cannot be a dataset; name the files or folders with data", "whole-project"
+        )
+    safe_path(path)
+    place = place_of(project, path)
+    parent = enclosing(known.good, path)
+    if parent is not None and not known.good[parent].pointer.is_directory:
+        raise Refused(path, f"it lies below the dataset {parent}, which is a file", "overlap")
+    try:
+        mode = place.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if parent is None:
+            raise Refused(path, "no such file or directory", "not-found") from None
+        return
+    if stat_module.S_ISLNK(mode):
+        raise Refused(path, f"a symbolic link to {os.readlink(place)}; add what it points to", "symlink")
+    if not stat_module.S_ISREG(mode) and not stat_module.S_ISDIR(mode):
+        raise Refused(path, "not a regular file or a directory", "special-file")
+    inside = [name for name in known.good if name.startswith(path + "/")]
+    if inside:
+        raise Refused(path, f"it holds the dataset {inside[0]}, and datasets may not overlap", "overlap")
+    outer = enclosing(wanted, path)
+    if outer is not None:
+        raise Refused(path, f"it lies inside {outer}, which is being added too", "overlap")
+    mine = [name for name in tracked if name == path or name.startswith(path + "/")]
+    if mine:
+        more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+        raise Refused(path, f"git already tracks {mine[0]}{more}", "git-tracked")
+
+
+def _look_at(project: Project, dataset: str, below: str, place: Path) -> list[Found]:
+    """Scan the dataset or the part of it; the paths found are relative to the dataset."""
+    target = place / below if below else place
+    relative = f"{dataset}/{below}" if below else dataset
+    try:
+        seen = scan(target, ignore=Ignore.above(project.root, relative), relative=relative, nested_suffix=SUFFIX)
+    except FileNotFoundError:
+        return []  # a part of a directory that is gone: it leaves the version
+    if seen.special:
+        path = f"{relative}/{seen.special[0]}".rstrip("/")
+        raise Refused(path, "a socket, pipe or device; datasets hold files, folders and links", "special-file")
+    if seen.nested:
+        raise Refused(f"{relative}/{seen.nested[0]}", "a dataset's pointer or a git repository inside", "overlap")
+    if not below:
+        return seen.found
+    return [f._replace(path=f"{below}/{f.path}".rstrip("/")) for f in seen.found]
+
+
+def _carry_over(
+    addition: Addition, entries: Iterable[Entry], below: str, found: list[Found], memory: Seen | None
+) -> None:
+    """Keep the rest of a directory whose part is updated."""
+    new = {item.path for item in found}
+    for entry in entries:
+        if entry.path == below or entry.path.startswith(below + "/"):
+            continue
+        if entry.type is EntryType.FOLDER and any(path.startswith(entry.path + "/") for path in new):
+            continue
+        addition.entries[entry.path] = entry
+        if memory is not None and entry.path in memory.files:
+            addition.seen_files[entry.path] = memory.files[entry.path]
+    folder = below.rpartition("/")[0]
+    emptied = folder and not found and not any(path.startswith(folder + "/") for path in addition.entries)
+    if emptied and (addition.place / folder).is_dir():
+        addition.entries[folder] = Entry(safe_path(folder), EntryType.FOLDER)
+
+
+def _sort_in(addition: Addition, item: Found, memory: Seen | None) -> None:
+    path = _checked(item.path)
+    if item.type is EntryType.FOLDER:
+        addition.entries[path] = Entry(path, item.type)
+    elif item.type is EntryType.LINK:
+        addition.entries[path] = Entry(path, item.type, target=safe_link(path, item.target or ""))
+    else:
+        known = memory.trusts(item.path, item.signature) if memory is not None else None
+        if known is None:
+            addition.unread.append(item)
+        else:
+            addition.entries[path] = Entry(path, item.type, item.signature.size, known.digest)
+            addition.seen_files[path] = known
+
+
+def _read_again_what_the_cache_lost(project: Project, addition: Addition, found: list[Found]) -> None:
+    trusted = {e.path: e.digest for e in addition.entries.values() if e.digest is not None}
+    gone = set(project.cache.missing(trusted.values()))
+    if not addition.is_directory:
+        gone.update(d for d in trusted.values() if not project.cache.is_plain(d))
+    if gone:
+        for item in found:
+            if trusted.get(SafeRelPath(item.path)) in gone:
+                del addition.entries[item.path], addition.seen_files[item.path]
+                addition.unread.append(item)
+
+
+def _complete(addition: Addition, item: Found, kept: SeenFile) -> None:
+    path = _checked(item.path)
+    addition.entries[path] = Entry(path, item.type, kept.signature.size, kept.digest)
+    addition.read[path] = addition.seen_files[path] = kept
+
+
+def _checked(path: str) -> SafeRelPath:
+    return safe_path(path) if path else SafeRelPath("")
+
+
+def _batches(items: list[Found]) -> Iterator[list[Found]]:
+    batch: list[Found] = []
+    size = 0
+    for item in sorted(items):
+        batch.append(item)
+        size += item.signature.size
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _read_small(path: Path) -> tuple[bytes, Signature]:
+    """A small file's bytes and the signature they were read under; a second try when it changes meanwhile."""
+    for _ in range(2):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            break
+        except OSError as error:
+            with durable.translating(path):
+                raise error
+        try:
+            before = os.fstat(descriptor)
+            if before.st_size > 4 * SMALL_BYTES:
+                break  # it was small when it was scanned
+            data = os.read(descriptor, before.st_size + 1)
+            signature = signature_of(before)
+            if len(data) == before.st_size and signature_of(os.fstat(descriptor)) == signature:
+                return data, signature
+        except OSError as error:
+            raise LocalIOError(str(path), error.strerror or str(error), error.errno or 0) from error
+        finally:
+            os.close(descriptor)
+    raise ChangedMeanwhile(str(path))

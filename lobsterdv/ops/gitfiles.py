@@ -1,0 +1,75 @@
+"""The lines lobsterdv keeps in ``.gitignore`` and ``.gitattributes``, and staging what it wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from lobsterdv import durable
+from lobsterdv.errors import GitFailed
+from lobsterdv.events import Observer, Warned
+from lobsterdv.git import Git
+from lobsterdv.paths import SafeRelPath, safe_path
+
+ATTRIBUTES = "*.ldv.yaml text eol=lf merge=lobsterdv"
+
+
+def ignore_dataset(root: Path, dataset: str) -> SafeRelPath | None:
+    """Make git ignore a dataset's data, by a line in the ``.gitignore`` beside it. None when it does already."""
+    folder, _, name = dataset.rpartition("/")
+    path = f"{folder}/.gitignore" if folder else ".gitignore"
+    return _add_line(root, path, _ignore_line(name))
+
+
+def unignore_dataset(root: Path, dataset: str) -> SafeRelPath | None:
+    """Take that line out again; a ``.gitignore`` left empty is removed. None when there was no such line."""
+    folder, _, name = dataset.rpartition("/")
+    relative = safe_path(f"{folder}/.gitignore" if folder else ".gitignore")
+    path = root / relative
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    line = _ignore_line(name).encode()
+    if line not in lines:
+        return None
+    kept = b"\n".join(row for row in lines if row != line)
+    if kept.strip():
+        durable.write(path, kept, mode=None)
+    else:
+        path.unlink()
+    return relative
+
+
+def add_attributes(root: Path) -> SafeRelPath | None:
+    """The line of ``.gitattributes`` that keeps pointers' line ends and names their merge driver."""
+    return _add_line(root, ".gitattributes", ATTRIBUTES)
+
+
+def stage(git: Git, paths: Iterable[SafeRelPath], *, observer: Observer) -> None:
+    """``git add`` what was written; what git ignores is named in a warning, with the way out."""
+    wanted = sorted(set(paths))
+    try:
+        git.stage(wanted)
+    except GitFailed:
+        ignored = set(git.ignored(wanted))
+        for path in sorted(ignored):
+            observer(Warned(f"{path} is ignored by git, so it was not staged; `git add -f {path}` stages it"))
+        if not ignored:
+            raise
+        git.stage(path for path in wanted if path not in ignored)
+
+
+def _add_line(root: Path, relative: str, line: str) -> SafeRelPath | None:
+    path = root / relative
+    old = path.read_bytes() if path.is_file() else b""
+    if line.encode() in (row.rstrip(b"\r") for row in old.split(b"\n")):
+        return None
+    joint = b"\n" if old and not old.endswith(b"\n") else b""
+    durable.write(path, old + joint + line.encode() + b"\n", mode=None)
+    return safe_path(relative)
+
+
+def _ignore_line(name: str) -> str:
+    return "/" + re.sub(r"([*?\[\\]|\s$)", r"\\\1", name)
