@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,13 +35,12 @@ START_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A running S3 server. ``make_bucket`` is None where an API call does it."""
+    """A running S3 server."""
 
     name: str
     endpoint_url: str
     access_key: str
     secret_key: str
-    make_bucket: Callable[[str], None] | None = None
 
     @property
     def credentials(self) -> S3Credentials:
@@ -57,9 +56,6 @@ class Server:
     def new_bucket(self) -> str:
         """The name of a fresh, empty bucket."""
         name = f"test-{secrets.token_hex(8)}"
-        if self.make_bucket is not None:
-            self.make_bucket(name)
-            return name
         client = self.client()
         try:
             client.create_bucket(Bucket=name)
@@ -143,7 +139,8 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
     command += ["-master.volumeSizeLimitMB=1024", f"-volume.port={port + 2}", f"-volume.port.grpc={port + 12}"]
     command += ["-volume.max=5000", "-filer", f"-filer.port={port + 3}", f"-filer.port.grpc={port + 13}"]
     command += ["-s3", f"-s3.port={port}", f"-s3.port.grpc={port + 10}", "-s3.config=s3.json"]
-    command += ["-s3.port.iceberg=0", "-s3.autoCreateBucket=false"]
+    # Not in our range and on fixed ports otherwise, which a second server on this machine would need too.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
     settings = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "WEED_S3_SSE_KEY": "any"}
     server = Server("seaweedfs", f"http://127.0.0.1:{port}", access, secret)
     with running(command, folder, server, environment=settings):
@@ -155,13 +152,7 @@ def rclone_server(folder: Path) -> Iterator[Server]:
     """``rclone serve s3`` over ``folder``; a subfolder is a bucket."""
     port = free_ports(0)
     (folder / "data").mkdir()
-    server = Server(
-        "rclone",
-        f"http://127.0.0.1:{port}",
-        "testkey",
-        secrets.token_hex(20),
-        make_bucket=lambda name: (folder / "data" / name).mkdir(),
-    )
+    server = Server("rclone", f"http://127.0.0.1:{port}", "testkey", secrets.token_hex(20))
     keys = f"{server.access_key},{server.secret_key}"
     command = [program("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, "data"]
     with running(command, folder, server, environment={"RCLONE_CONFIG": os.devnull}):
@@ -193,7 +184,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=2)  # SeaweedFS takes over 10 s to say goodbye
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -217,7 +208,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path
         except Exception as error:
             problem = str(error)
         time.sleep(0.2)
-    tail = log.read_text(errors="replace")[-2000:]
+    tail = log.read_text(errors="replace")[-1000:]
     raise RuntimeError(f"{server.name} did not start: {problem}\n{tail}")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lobsterdv.errors import CorruptContent, Denied, LobsterError, NotARemote, Unreachable, UsageError
+from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
@@ -52,6 +52,8 @@ class S3Store:
         except (Denied, NotARemote) as error:
             # A HEAD's answer has no body; a GET's says whether it is the key, its expiry or the clock.
             raise self._reason(key, error) from error
+        if "LastModified" not in found or "ContentLength" not in found:
+            raise calls.not_s3(READ)
         away = found.get("StorageClass", "") in _ARCHIVE_CLASSES or bool(found.get("ArchiveStatus"))
         restored = 'ongoing-request="false"' in found.get("Restore", "")
         modified = found["LastModified"].timestamp()
@@ -129,7 +131,8 @@ class S3Store:
             request["ChecksumCRC32"] = crc
         if conditional:
             request["IfNoneMatch"] = "*"
-        client.put_object(**request)
+        if "ETag" not in client.put_object(**request):
+            raise self._calls.not_s3(WRITE)
 
     def _ways(self, if_absent: bool) -> Sequence[tuple[bool, bool]]:
         """(conditional, checked), best first: the ways to write that this server may still take."""
@@ -169,8 +172,10 @@ class S3Store:
             request["StartAfter"] = self._calls.prefix + after
         while True:
             page = self._calls.ask(LIST, prefix, lambda client: client.list_objects_v2(**request))
+            if "IsTruncated" not in page:
+                raise self._calls.not_s3(LIST)
             yield page
-            if not page.get("IsTruncated"):
+            if not page["IsTruncated"]:
                 return
             token = page.get("NextContinuationToken", "")
             if not token or token == request.get("ContinuationToken"):
@@ -180,13 +185,11 @@ class S3Store:
     def _reason(self, key: str, error: LobsterError) -> LobsterError:
         """What a one-byte GET says of a HEAD that was refused; ``error`` when it says no more."""
         try:
-            self._download(key, "bytes=0-0", lambda answer: b"")
-        except (Denied, NotARemote):
+            self._download(key, "bytes=0-0", lambda answer: answer["Body"].read(1))
+        except (KeyMissing, NotARemote, _BeyondEnd):
             return error
         except LobsterError as told:
             return told
-        except _BeyondEnd:
-            return error
         return error
 
 

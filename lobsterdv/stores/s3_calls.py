@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from lobsterdv.errors import KeyMissing, LobsterError, NoBucket
+from lobsterdv.errors import KeyMissing, LobsterError, NoBucket, Unreachable
 from lobsterdv.stores.keys import check_key
 from lobsterdv.stores.s3_client import Connection, connect
 from lobsterdv.stores.s3_errors import Request, code_of, foreign_errors, is_repeatable, translate
@@ -82,6 +82,10 @@ class S3Calls:
                     return about_bucket
             self._bucket_seen = True
         return found
+
+    def not_s3(self, action: str) -> Unreachable:
+        """The error for a success that lacks what every S3 answer has: a login page, a proxy, a web server."""
+        return Unreachable(self.url, action, "the answer is not S3's; is a proxy or a login page in between?")
 
     def pause(self, number: int) -> None:
         """Wait before attempt ``number + 1``: random, up to 0.2 s, 0.4 s, ... 5 s."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from lobsterdv.errors import (
     Archived,
@@ -115,19 +115,19 @@ def broken_body_errors() -> tuple[type[Exception], ...]:
 
 def translate(error: Exception, request: Request) -> LobsterError:
     """Our error for one of ``foreign_errors``. Raise it ``from error``."""
-    if hasattr(error, "response"):
+    if _response(error):
         return _answered(error, request)
     return _unanswered(error, request)
 
 
 def code_of(error: Exception) -> str:
     """The S3 error code, the HTTP status where an answer had no body, or nothing."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str(_response(error).get("Error", {}).get("Code", ""))
 
 
 def status_of(error: Exception) -> int:
     """The HTTP status, or 0 when there was no answer."""
-    return int(getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int(_response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def is_exists(error: Exception) -> bool:
@@ -156,7 +156,12 @@ def scrubbed(text: str) -> str:
 
 
 def _message(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
+    return str(_response(error).get("Error", {}).get("Message", ""))
+
+
+def _response(error: Exception) -> dict[str, Any]:
+    """What the server answered; nothing for errors of the network, some of which carry None."""
+    return getattr(error, "response", None) or {}
 
 
 def _answered(error: Exception, request: Request) -> LobsterError:
@@ -199,7 +204,7 @@ def _unanswered(error: Exception, request: Request) -> LobsterError:
 
 
 def _region_of(error: Exception) -> str:
-    response = getattr(error, "response", {})
+    response = _response(error)
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return str(headers.get("x-amz-bucket-region") or response.get("Error", {}).get("Region") or "")
 

@@ -44,6 +44,8 @@ class S3Upload:
         self._parts: dict[int, CompletedPartTypeDef] = {}
         self._there = False  # someone else completed the same value meanwhile
         created = self._create()
+        if "UploadId" not in created:
+            raise calls.not_s3(WRITE)
         self._id = created["UploadId"]
         # Sent with a part unless the start was refused; named again at the end only where it was noted.
         self._checked = calls.sends_checksums
@@ -61,6 +63,8 @@ class S3Upload:
                 self._there = True
                 return
             raise self._calls.translated(error, WRITE, self._key) from error
+        if "ETag" not in answer:
+            raise self._calls.not_s3(WRITE)
         part: CompletedPartTypeDef = {"PartNumber": number + 1, "ETag": answer["ETag"]}
         if self._noted:
             part["ChecksumCRC32"] = crc

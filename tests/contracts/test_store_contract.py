@@ -174,7 +174,9 @@ def test_list_gives_every_key_once(store: Store) -> None:
     after = {stat.key for stat in store.list("objects/03/", after="objects/03/0020")}
     assert after == {key for key in keys if key.startswith("objects/03/") and key > "objects/03/0020"}
     for stat in store.list("manifests/"):
-        assert stat == store.head(stat.key)
+        seen = store.head(stat.key)
+        assert replace(stat, modified=0) == replace(seen, modified=0)
+        assert abs(stat.modified - seen.modified) <= 1, "HTTP dates have whole seconds"
 
 
 @pytest.mark.parametrize("size", [1, 5 * MIB, 11 * MIB + 3])

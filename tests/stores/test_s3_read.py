@@ -1,0 +1,126 @@
+"""If these fail, a broken or lying answer becomes someone's data, or a read never ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lobsterdv.errors import CorruptContent, KeyMissing, Unreachable
+from lobsterdv.stores import s3_calls
+from lobsterdv.stores.s3 import S3Store
+from lobsterdv.stores.s3_options import S3Credentials, S3Options
+from tests.stores.canned import Answer, Canned, canned, error
+
+WHOLE = b"0123456789"
+
+
+def part(start: int, body: bytes, **more: int) -> Answer:
+    claimed = more.get("claimed")
+    span = f"bytes {start}-{start + (claimed or len(body)) - 1}/100"
+    return Answer(206, body, {"Content-Range": span}, claimed)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Canned]:
+    monkeypatch.setattr(s3_calls.time, "sleep", lambda seconds: None)
+    with canned(Answer()) as made:
+        yield made
+
+
+@pytest.fixture
+def store(server: Canned) -> Iterator[S3Store]:
+    options = S3Options("lab", endpoint_url=server.url, region="us-east-1", attempts=3, read_timeout=5)
+    made = S3Store(options, credentials=S3Credentials("a", "b"))
+    yield made
+    made.close()
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(server: Canned, store: S3Store) -> None:
+    broken = part(5, b"012", claimed=10)
+    server.answers[:] = [broken, broken, part(5, WHOLE)]
+    assert store.read("k", start=5, length=10) == WHOLE
+    assert [request.headers["range"] for request in server.seen] == ["bytes=5-14"] * 3
+    server.answers[:] = [Answer(body=b"012", claimed=10), Answer(body=WHOLE)]
+    assert store.read_whole("k", limit=10) == WHOLE
+
+
+def test_a_body_that_always_breaks_off_is_unreachable_not_corrupt(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [part(0, b"012", claimed=10)]
+    with pytest.raises(Unreachable, match="broke off 3 times"):
+        store.read("k", start=0, length=10)
+    assert len(server.seen) == 3
+
+
+def test_an_answer_to_the_whole_range_may_be_200(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [Answer(body=WHOLE)]
+    assert store.read("k", start=0, length=10) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=WHOLE),  # the whole value, although a part was asked
+        part(4, b"45678"),  # the wrong part
+        part(5, b"56789x"),  # more than asked
+        part(5, b"567"),  # the value ends early, and says so
+        error(416, "InvalidRange"),
+    ],
+)
+def test_other_bytes_than_asked_are_corrupt_at_once(server: Canned, store: S3Store, answer: Answer) -> None:
+    server.answers[:] = [answer]
+    with pytest.raises(CorruptContent):
+        store.read("k", start=5, length=5)
+    assert len(server.seen) == 1
+
+
+def test_a_body_without_a_length_is_measured(server: Canned, store: S3Store) -> None:
+    def chunked(body: bytes) -> bytes:
+        return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    headers = {"Transfer-Encoding": "chunked"}
+    server.answers[:] = [Answer(body=chunked(WHOLE), headers=headers)]
+    assert store.read("k", start=0, length=10) == WHOLE
+    assert store.read_whole("k", limit=10) == WHOLE
+    with pytest.raises(CorruptContent):
+        store.read("k", start=0, length=9)
+    with pytest.raises(CorruptContent):
+        store.read_whole("k", limit=9)
+
+
+def test_a_value_over_the_limit_is_not_read(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [Answer(body=b"x", claimed=10**12)]
+    with pytest.raises(CorruptContent, match="at most 10 bytes"):
+        store.read_whole("k", limit=10)
+
+
+def page(keys: list[str], more: str = "<IsTruncated>false</IsTruncated>") -> Answer:
+    rows = "".join(
+        f"<Contents><Key>{key}</Key><Size>1</Size><LastModified>2026-11-23T00:00:00Z</LastModified></Contents>"
+        for key in keys
+    )
+    return Answer(body=f"<ListBucketResult>{more}{rows}</ListBucketResult>".encode())
+
+
+def test_a_list_that_stops_half_way_is_an_error(server: Canned, store: S3Store) -> None:
+    cut = "<IsTruncated>true</IsTruncated>"
+    token = cut + "<NextContinuationToken>t</NextContinuationToken>"
+    for answers in ([page(["a"], cut)], [page(["a"], token), page(["b"], token)]):
+        server.answers[:] = answers
+        with pytest.raises(Unreachable, match="broke a list off"):
+            list(store.list(""))
+    server.answers[:] = [page(["a"], token), error(500, "InternalError")]
+    with pytest.raises(Unreachable):
+        list(store.list(""))
+
+
+def test_a_list_takes_what_was_asked_for_alone(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [page(["a/", "a/b", "a/c", "b/d", "A/e"])]
+    assert [stat.key for stat in store.list("a/", after="a/b")] == ["a/c"]
+
+
+def test_deleting_what_a_server_does_not_know_is_no_error(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [error(404, "NoSuchKey")]
+    store.delete("k")
+    with pytest.raises(KeyMissing):
+        store.read_whole("k", limit=1)
