@@ -37,6 +37,7 @@ class S3Calls:
         self.sends_conditions = True
         self._credentials = credentials
         self._connection = Connection(client, identify=lambda: "") if client is not None else None
+        self._lent = client is not None  # and then not ours to close
         self._connecting = threading.Lock()
         self._bucket_seen = False
 
@@ -92,7 +93,7 @@ class S3Calls:
         time.sleep(random.uniform(0, min(0.1 * 2**number, 5)))
 
     def close(self) -> None:
-        if self._connection is not None:
+        if self._connection is not None and not self._lent:
             self._connection.client.close()
 
     def _connected(self) -> Connection:

@@ -44,8 +44,7 @@ def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
         made = DirectoryStore(tmp_path / "root", create=True, part_size=5 * MIB)
     else:
         server: Server = request.getfixturevalue(kind)
-        bucket = server.new_bucket()
-        made = server.store(bucket, "lab/store", options=replace(server.options(bucket), part_size=5 * MIB))
+        made = server.store(server.new_bucket(), "lab/store", part_size=5 * MIB)
     yield made
     made.close()
 

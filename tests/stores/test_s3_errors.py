@@ -261,15 +261,13 @@ def test_scrubbed_hides_what_could_be_secret() -> None:
 
 def test_a_closed_archive_is_seen_in_head_and_list(moto: Server) -> None:
     bucket = moto.new_bucket()
-    client, store = moto.client(), moto.store(bucket)
+    client, store = moto.client, moto.store(bucket)
     client.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass="GLACIER")
     assert store.head("k").archived and next(store.list("")).archived
     with pytest.raises(Archived):
         store.read_whole("k", limit=1)
     client.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
     assert store.read_whole("k", limit=1) == b"x"
-    store.close()
-    client.close()
 
 
 @pytest.mark.s3
