@@ -90,7 +90,7 @@ class Intake:
             if self._pack.size >= PACK_BYTES:
                 self._close_pack()
 
-    def keep_plain(self, digest: Digest, data: bytes) -> None:
+    def keep_plain(self, digest: Digest, data: bytes | memoryview) -> None:
         """Keep bytes, whose digest the caller has just computed, as a plain file."""
         incoming = self.receive(digest, len(data), name="")
         try:

@@ -38,15 +38,13 @@ def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
             connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?)", values)
 
 
-def forget_pushed(index: Index, store: str, rows: Iterable[Pushed] | None = None) -> None:
-    """Forget what turned out not to be there; everything about ``store`` without ``rows``."""
-    with index.writing() as connection:
-        if rows is None:
-            connection.execute("delete from pushed where store = ?", (store,))
-            connection.execute("delete from markers where store = ?", (store,))
-        else:
+def forget_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
+    """Forget records that turned out not to be there."""
+    values = list(rows)
+    if values:
+        with index.writing() as connection:
             connection.executemany(
-                "delete from pushed where store = ? and record = ?", [(store, bytes(p.record)) for p in rows]
+                "delete from pushed where store = ? and record = ?", [(store, bytes(p.record)) for p in values]
             )
 
 
@@ -58,6 +56,11 @@ def load_marker(index: Index, store: str) -> tuple[str, str] | None:
     except DamagedIndex:
         return None
     return None if row is None else (row[0], row[1])
+
+
+def forget_marker(index: Index, store: str) -> None:
+    with index.writing() as connection:
+        connection.execute("delete from markers where store = ?", (store,))
 
 
 def save_marker(index: Index, store: str, etag: str, store_id: str) -> None:

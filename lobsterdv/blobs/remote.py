@@ -1,0 +1,181 @@
+"""A remote's documents: marker, manifests, segments, catalog records. Each is verified against its name when read
+and kept in the cache, so that it is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from lobsterdv import workers
+from lobsterdv.blobs.cache import Cache
+from lobsterdv.digest import Digest, digest_of
+from lobsterdv.errors import (
+    ContentError,
+    CorruptContent,
+    FormatError,
+    KeyMissing,
+    MissingContent,
+    NotARemote,
+    UnknownFeature,
+    UnknownFormat,
+)
+from lobsterdv.formats.columns import MAX_BODY_BYTES
+from lobsterdv.formats.layout import (
+    MARKER,
+    MAX_MARKER_BYTES,
+    Marker,
+    encode_marker,
+    manifests_prefix,
+    name_in_key,
+    parse_marker,
+    record_key,
+    records_prefix,
+    segment_key,
+)
+from lobsterdv.formats.manifest import Manifest, SegmentRef, join_tables, parse_manifest, parse_segment
+from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
+from lobsterdv.formats.table import Table
+from lobsterdv.stores.base import Store
+
+_MAX_MANIFESTS: Final = 100
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A store that is known to be a remote: its marker was read and understood."""
+
+    store: Store
+    cache: Cache
+    marker: Marker
+    jobs: int
+
+    @property
+    def url(self) -> str:
+        return self.store.url
+
+    def kept(self, key: str) -> str:
+        """Where the cache keeps this remote's document."""
+        return f"remotes/{self.marker.store_id}/{key}"
+
+
+def read_marker(store: Store) -> Marker | None:
+    """The marker, or None where nothing was ever pushed. Raises NotARemote, UnknownFormat, UnknownFeature."""
+    try:
+        return parse_marker(store.read_whole(MARKER, limit=MAX_MARKER_BYTES), url=store.url)
+    except KeyMissing:
+        return None
+    except CorruptContent:
+        raise NotARemote(store.url, f"its {MARKER} is too large to be one") from None
+
+
+def create_marker(store: Store, *, store_id: str) -> Marker:
+    """Make an empty place a remote. Of racing creators one wins, and all return the winner's marker."""
+    store.put(MARKER, encode_marker(Marker(store_id)), if_absent=True)
+    marker = read_marker(store)
+    if marker is None:
+        raise NotARemote(store.url, f"{MARKER} was written and cannot be read back")
+    return marker
+
+
+def manifests(remote: Remote, version: Digest, *, name: str, is_directory: bool) -> Iterator[tuple[Digest, Manifest]]:
+    """Every valid manifest of a version: kept ones first, then those only the remote has.
+
+    Damaged ones are passed over; when there is none left, ends with CorruptContent if one was damaged
+    and with MissingContent if there was none at all. Consume it as far as needed. Raises RemoteError.
+    """
+    problem: ContentError | FormatError = MissingContent(name, str(version), remote.url)
+    given: set[Digest] = set()
+    prefix = manifests_prefix(version)
+    kept = [key.removeprefix(remote.kept("")) for key in remote.cache.kept_below(remote.kept(prefix))]
+    listed = (stat.key for stat in remote.store.list(prefix))
+    for key in _chain(kept, listed):
+        try:
+            digest = name_in_key(key, what=key)
+            if digest in given or len(given) >= _MAX_MANIFESTS:
+                continue
+            given.add(digest)
+            stored = _document(remote, key, digest, name=f"a manifest of {name}")
+            manifest = parse_manifest(stored, what=f"{remote.url}/{key}")
+            if manifest.version != version or manifest.is_directory != is_directory:
+                raise FormatError(f"{remote.url}/{key}", "it describes another version than the one it is filed under")
+        except (UnknownFormat, UnknownFeature) as error:
+            problem = error
+            continue
+        except FormatError as error:
+            problem = CorruptContent(f"a manifest of {name}", remote.url, str(version), error.problem)
+            continue
+        except (CorruptContent, KeyMissing) as error:
+            problem = error if isinstance(error, CorruptContent) else problem
+            continue
+        yield digest, manifest
+    raise problem
+
+
+def read_table(remote: Remote, manifest: Manifest, *, name: str, below: str = "") -> Table:
+    """A manifest's whole table, or, with ``below``, at least the rows at and below that path.
+
+    Raises MissingContent or CorruptContent for a segment, RemoteError.
+    """
+    if manifest.table is not None:
+        return manifest.table
+    wanted = list(_segments_for(manifest, below))
+
+    def read(ref: SegmentRef) -> Table:
+        key = segment_key(ref.digest)
+        try:
+            stored = _document(remote, key, ref.digest, name=f"a segment of {name}")
+        except KeyMissing:
+            raise MissingContent(f"a segment of {name}", str(ref.digest), remote.url) from None
+        return parse_segment(stored, ref, what=f"{remote.url}/{key}")
+
+    return join_tables(workers.each(read, wanted, jobs=remote.jobs))
+
+
+def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list[tuple[Digest, Record]]:
+    """The project's catalog records that are not ``known``; unreadable and foreign events are left out."""
+    skip = set(known)
+    names = []
+    for stat in remote.store.list(records_prefix(project_id)):
+        try:
+            digest = name_in_key(stat.key, what=stat.key)
+        except FormatError:
+            continue
+        if digest not in skip:
+            names.append(digest)
+
+    def read(digest: Digest) -> tuple[Digest, Record | None]:
+        key = record_key(project_id, digest)
+        try:
+            data = remote.store.read_whole(key, limit=MAX_RECORD_BYTES)
+            return digest, parse_record(data, what=key) if digest_of(data) == digest else None
+        except (KeyMissing, FormatError, CorruptContent):
+            return digest, None
+
+    return [(digest, record) for digest, record in workers.each(read, names, jobs=remote.jobs) if record is not None]
+
+
+def _document(remote: Remote, key: str, digest: Digest, *, name: str) -> bytes:
+    """A stored document, verified against its name. Raises KeyMissing, CorruptContent."""
+    stored = remote.cache.kept_remote(remote.kept(key))
+    if stored is not None and digest_of(stored) == digest:
+        return stored
+    stored = remote.store.read_whole(key, limit=MAX_BODY_BYTES)
+    if (actual := digest_of(stored)) != digest:
+        raise CorruptContent(name, remote.url, str(digest), str(actual))
+    remote.cache.keep_remote(remote.kept(key), stored)
+    return stored
+
+
+def _segments_for(manifest: Manifest, below: str) -> Iterator[SegmentRef]:
+    following = [ref.first_path for ref in manifest.segments[1:]] + [""]
+    for ref, next_first in zip(manifest.segments, following, strict=True):
+        starts_after = ref.first_path > below and not ref.first_path.startswith(below + "/")
+        ends_before = next_first and next_first <= below
+        if not below or not (starts_after or ends_before):
+            yield ref
+
+
+def _chain(first: Iterable[str], then: Iterable[str]) -> Iterator[str]:
+    yield from first
+    yield from then

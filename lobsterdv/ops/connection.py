@@ -1,0 +1,44 @@
+"""From a remote's name to a Remote whose marker was read in this run; remembers markers by their etag."""
+
+from __future__ import annotations
+
+import secrets
+
+from lobsterdv.blobs.remote import Remote, create_marker, read_marker
+from lobsterdv.errors import KeyMissing, NotARemote
+from lobsterdv.formats.config import Remote as RemoteConfig
+from lobsterdv.formats.layout import MARKER, Marker
+from lobsterdv.index.pushed import forget_marker, load_marker, save_marker
+from lobsterdv.ops.context import Project
+
+
+def connect(project: Project, config: RemoteConfig, *, create: bool = False, jobs: int | None = None) -> Remote:
+    """The remote, known to be one in this run: one HEAD when its marker is known, else a GET.
+
+    With ``create`` an empty place becomes a remote. Raises NotARemote, RemoteError, UnknownFormat.
+    """
+    store = project.store(config)
+    place = f"{config.url} {config.text('endpoint_url') or ''}".strip()
+    marker = _remembered(project, place, config)
+    if marker is None:
+        marker = read_marker(store)
+        if marker is None and create:
+            marker = create_marker(store, store_id=secrets.token_hex(16))
+        if marker is None:
+            raise NotARemote(store.url, "nothing was pushed there yet")
+        save_marker(project.index, place, store.head(MARKER).etag, marker.store_id)
+    return Remote(store, project.cache, marker, jobs or config.number("concurrency"))
+
+
+def _remembered(project: Project, place: str, config: RemoteConfig) -> Marker | None:
+    known = load_marker(project.index, place)
+    if known is None:
+        return None
+    etag, store_id = known
+    try:
+        if etag and project.store(config).head(MARKER).etag == etag:
+            return Marker(store_id)
+    except KeyMissing:
+        pass
+    forget_marker(project.index, place)
+    return None

@@ -1,0 +1,189 @@
+"""How one version comes to lie in a remote: its contents, its manifest, its record; and whether it still does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lobsterdv import workers
+from lobsterdv.blobs.remote import Remote, manifests, read_table, records
+from lobsterdv.blobs.upload import Sent, Wanted, require, send_contents
+from lobsterdv.digest import Digest, digest_of
+from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
+from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
+from lobsterdv.formats.manifest import (
+    Manifest,
+    SegmentRef,
+    encode_manifest,
+    encode_segment,
+    parse_manifest,
+    split_table,
+)
+from lobsterdv.formats.record import Record, encode_record
+from lobsterdv.formats.table import Table
+from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
+from lobsterdv.ops.context import Project
+from lobsterdv.ops.resolve import entries_of
+from lobsterdv.ops.wishes import Wish
+
+BASES: Final = 4
+"""So many earlier versions of a dataset are searched for contents that are already placed."""
+ALL_HEADS: Final = 1000
+"""Up to so many objects of a version are all asked for; of more, an even sample of as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who pushes, for the catalog records of one push. ``at`` is UTC in ISO 8601."""
+
+    project_id: str
+    at: str
+    by: str
+    host: str
+
+
+def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict[tuple[str, Digest], Pushed]:
+    """What the catalog says was pushed, by path and version: from memory, and, when a wanted version is not
+    in it, from the records that this machine has not read yet."""
+    shelf = f"{room.marker.store_id}/{project.project_id}"
+    rows = load_pushed(project.index, shelf)
+    known = {(row.path, row.version): row for row in rows}
+    if any(wish.key not in known for wish in wanted):
+        new = [
+            Pushed(record.path, record.pointer.digest, record.manifest, digest)
+            for digest, record in records(room, project.project_id, known=(row.record for row in rows))
+        ]
+        save_pushed(project.index, shelf, new)
+        known.update(((row.path, row.version), row) for row in new)
+    return known
+
+
+def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]]) -> set[tuple[str, Digest]]:
+    """Ask for everything these pushes claim; returns the keys of those that are not whole at the remote."""
+    heads: dict[str, tuple[int | None, set[tuple[str, Digest]]]] = {}
+    incomplete = set()
+    for wish, row in claims:
+        try:
+            for key, size in _claimed(room, wish, row):
+                heads.setdefault(key, (size, set()))[1].add(wish.key)
+        except (ContentError, FormatError):
+            incomplete.add(wish.key)
+
+    def absent(key: str) -> set[tuple[str, Digest]]:
+        size, needed_by = heads[key]
+        try:
+            stat = room.store.head(key)
+        except KeyMissing:
+            return needed_by
+        return needed_by if stat.archived or (size is not None and stat.size != size) else set()
+
+    for lost in workers.each(absent, heads, jobs=room.jobs):
+        incomplete |= lost
+    return incomplete
+
+
+def send_version(
+    project: Project,
+    room: Remote,
+    wish: Wish,
+    placed: Sequence[Pushed],
+    sent: Sent,
+    signer: Signer,
+    *,
+    part_threshold: int,
+    jobs: int,
+    progress: Callable[[int], None],
+) -> Pushed:
+    """Place one version, in the order of the protocol. Raises MissingContent when neither side has its bytes."""
+    pointer = wish.pointer
+    bases = _base_tables(room, wish, placed)
+    entries = entries_of(project, wish.path, pointer, tables=bases)
+    contents = send_contents(
+        room,
+        [Wanted(e.digest, e.size) for e in entries if e.digest is not None],
+        {content.digest: content for table in bases for content in table.contents},
+        sent,
+        part_threshold=part_threshold,
+        jobs=jobs,
+        name=wish.path,
+        progress=progress,
+    )
+    table = Table(tuple(entries) if pointer.is_directory else (), tuple(contents))
+    manifest = _write_manifest(room, wish, table, jobs=jobs)
+    record = Record(wish.path, pointer, manifest, signer.at, signer.by, signer.host, wish.commit)
+    encoded = encode_record(record)
+    name = digest_of(encoded)
+    _put(room, record_key(signer.project_id, name), encoded, keep=False)
+    return Pushed(wish.path, pointer.digest, manifest, name)
+
+
+def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> Digest:
+    pointer = wish.pointer
+    parts = list(split_table(table))
+    if len(parts) == 1:
+        manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, table)
+    else:
+
+        def write(part: Table) -> SegmentRef:
+            stored = encode_segment(part)
+            ref = SegmentRef(digest_of(stored), len(part.entries), part.entries[0].path)
+            _put(room, segment_key(ref.digest), stored, keep=True)
+            return ref
+
+        refs = tuple(workers.each(write, parts, jobs=jobs))
+        manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, None, refs)
+    stored = encode_manifest(manifest)
+    digest = digest_of(stored)
+    _put(room, manifest_key(pointer.digest, digest), stored, keep=True)
+    return digest
+
+
+def _put(room: Remote, key: str, data: bytes, *, keep: bool) -> None:
+    room.store.put(key, data, if_absent=True)
+    require(room, key, len(data), name=key)
+    if keep:
+        room.cache.keep_remote(room.kept(key), data)
+
+
+def _base_tables(room: Remote, wish: Wish, placed: Sequence[Pushed]) -> list[Table]:
+    """Tables of the dataset's latest known versions, and of this very version when the remote has it."""
+    tables = []
+    exact = [row for row in placed if row.version == wish.pointer.digest]
+    for row in [*exact, *[r for r in placed[::-1] if r not in exact][:BASES]]:
+        try:
+            tables.append(_table(room, wish.path, row.version, row.manifest))
+        except (ContentError, FormatError):
+            continue  # a base only saves bytes
+    return tables
+
+
+def _table(room: Remote, name: str, version: Digest, manifest: Digest) -> Table:
+    return read_table(room, _manifest(room, name, version, manifest), name=name)
+
+
+def _manifest(room: Remote, name: str, version: Digest, manifest: Digest) -> Manifest:
+    key = manifest_key(version, manifest)
+    stored = room.cache.kept_remote(room.kept(key))
+    if stored is not None and digest_of(stored) == manifest:
+        return parse_manifest(stored, what=key)
+    for is_directory in (True, False):
+        try:
+            for digest, found in manifests(room, version, name=name, is_directory=is_directory):
+                if digest == manifest:
+                    return found
+        except (ContentError, FormatError):
+            continue
+    raise MissingContent(f"the manifest of {name}", str(manifest), room.url)
+
+
+def _claimed(room: Remote, wish: Wish, row: Pushed) -> Iterable[tuple[str, int | None]]:
+    """Every key a push wrote or relied on, with its size where that is known."""
+    manifest = _manifest(room, wish.path, row.version, row.manifest)
+    yield manifest_key(row.version, row.manifest), None
+    for ref in manifest.segments:
+        yield segment_key(ref.digest), None
+    objects = read_table(room, manifest, name=wish.path).objects()
+    step = max(1, len(objects) // ALL_HEADS)
+    for item in objects[::step]:
+        yield object_key(item.digest), item.size

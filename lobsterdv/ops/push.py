@@ -1,0 +1,173 @@
+"""push: make a remote hold the versions that this project names.
+
+The order of writes is the protocol: objects, segments, manifest, catalog record. A reader that finds a
+name finds everything behind it; killed anywhere, a push leaves only what nothing names yet, and the next
+one goes on from there. What is claimed was seen at the remote in this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from lobsterdv import workers
+from lobsterdv.blobs.remote import Remote
+from lobsterdv.blobs.upload import Sent
+from lobsterdv.digest import Digest
+from lobsterdv.errors import LobsterError, MissingContent, RemoteError
+from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
+from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
+from lobsterdv.ops.connection import connect
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.placing import Signer, known_pushes, send_version, still_complete
+from lobsterdv.ops.wishes import Wish, wishes
+
+Outcome = Literal["pushed", "up to date", "repaired"]
+_TOGETHER_BYTES = 64 << 20  # datasets up to this size go up side by side; larger ones use all connections themselves
+
+
+@dataclass(frozen=True, slots=True)
+class PushedVersion:
+    """One version and what it took: bytes and objects that were sent for it."""
+
+    path: str
+    digest: Digest
+    outcome: Outcome
+    size: int
+    new_bytes: int
+    new_objects: int
+    current: bool
+
+
+@dataclass
+class PushReport:
+    remote: str
+    url: str
+    embedded: bool
+    versions: list[PushedVersion] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped_versions: int = 0
+
+
+def push(
+    project: Project,
+    paths: Sequence[str] = (),
+    *,
+    remote: str | None = None,
+    rev: str | None = None,
+    everything: bool = False,
+    jobs: int | None = None,
+    ignore_missing: bool = False,
+    observer: Observer,
+) -> PushReport:
+    """Push what ``wishes`` names and the remote lacks; HEAD everything current that it has.
+
+    An old version whose bytes neither side has is a warning; a current one is a Failure with
+    MissingContent, unless ``ignore_missing``. May be repeated, interrupted and raced.
+    """
+    config = project.remote(remote)
+    wanted, failures = wishes(project, paths, rev=rev, everything=everything)
+    report = PushReport(config.name, config.url, config.name == EMBEDDED, failures=failures)
+    if not wanted:
+        return report
+    room = connect(project, config, create=True, jobs=jobs)
+    report.url = room.url
+    known = known_pushes(project, room, wanted)
+    damaged = _check_known(room, [w for w in wanted if w.current and w.key in known], known, report, observer)
+    forget_pushed(project.index, _shelf(project, room), (known[w.key] for w in damaged))
+    fresh = [w for w in wanted if w.key not in known]
+    report.skipped_versions = len(wanted) - len(fresh) - sum(1 for w in wanted if w.current and w.key in known)
+    todo = [w for w in wanted if w.key not in known or w in damaged]
+    if todo:
+        signer = Signer(project.project_id, _utc(project.now()), project.git.identity(), project.host)
+        _send_all(project, room, todo, set(damaged), known, signer, config.number("multipart_threshold"),
+                  report, ignore_missing=ignore_missing, observer=observer)  # fmt: skip
+    return report
+
+
+def _check_known(
+    room: Remote, wanted: list[Wish], known: dict[tuple[str, Digest], Pushed], report: PushReport, observer: Observer
+) -> list[Wish]:
+    """HEAD what earlier pushes claim to have written; returns the versions that are not whole any more."""
+    observer(Started("checking", total_items=len(wanted)))
+    incomplete = still_complete(room, [(w, known[w.key]) for w in wanted])
+    for wish in wanted:
+        if wish.key not in incomplete:
+            pointer = wish.pointer
+            report.versions.append(PushedVersion(wish.path, pointer.digest, "up to date", pointer.size, 0, 0, True))
+    observer(Finished("checking"))
+    return [w for w in wanted if w.key in incomplete]
+
+
+def _send_all(
+    project: Project,
+    room: Remote,
+    todo: list[Wish],
+    damaged: set[Wish],
+    known: dict[tuple[str, Digest], Pushed],
+    signer: Signer,
+    part_threshold: int,
+    report: PushReport,
+    *,
+    ignore_missing: bool,
+    observer: Observer,
+) -> None:
+    """Datasets side by side, the versions of each from old to new, so that the next finds what the last one placed."""
+    by_dataset: dict[str, list[Wish]] = {}
+    for wish in todo:
+        by_dataset.setdefault(wish.path, []).append(wish)
+    observer(Started("pushing", sum(w.pointer.size for w in todo), len(todo)))
+
+    def send_dataset(versions: list[Wish], jobs: int) -> list[PushedVersion | Failure]:
+        done: list[PushedVersion | Failure] = []
+        placed = [known[key] for key in known if key[0] == versions[0].path]
+        for wish in versions:
+            sent = Sent()
+            try:
+                row = send_version(
+                    project, room, wish, placed, sent, signer,
+                    part_threshold=part_threshold, jobs=jobs,
+                    progress=lambda n: observer(Advanced("pushing", n)),
+                )  # fmt: skip
+            except MissingContent as error:
+                if wish.current and not ignore_missing:
+                    done.append(Failure(wish.path, error))
+                else:
+                    observer(Warned(f"{wish.path} {wish.pointer.digest.short} is neither here nor there; left out"))
+            except RemoteError:
+                raise
+            except LobsterError as error:
+                done.append(Failure(wish.path, error))
+            else:
+                placed.append(row)
+                save_pushed(project.index, _shelf(project, room), [row])
+                outcome: Outcome = "repaired" if wish in damaged else "pushed"
+                size = wish.pointer.size
+                done.append(
+                    PushedVersion(wish.path, row.version, outcome, size, sent.new_bytes, sent.new_objects, wish.current)
+                )
+        return done
+
+    groups = list(by_dataset.values())
+    light = [g for g in groups if sum(w.pointer.size for w in g) <= _TOGETHER_BYTES]
+    heavy = [g for g in groups if sum(w.pointer.size for w in g) > _TOGETHER_BYTES]
+    results = [*workers.each(lambda g: send_dataset(g, 1), light, jobs=room.jobs)] if len(light) > 1 else []
+    for group in heavy + (light if len(light) == 1 else []):
+        results.append(send_dataset(group, room.jobs))
+    for row in (row for rows in results for row in rows):
+        if isinstance(row, Failure):
+            report.failures.append(row)
+        else:
+            report.versions.append(row)
+    observer(Finished("pushing"))
+
+
+def _shelf(project: Project, room: Remote) -> str:
+    return f"{room.marker.store_id}/{project.project_id}"
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,42 @@
+"""From a pointer to the entries of its version: from the cache's listing, or from any table that describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lobsterdv.digest import Digest
+from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.formats.listing import Entry, EntryType, Listing, digest_of_listing, encode_listing
+from lobsterdv.formats.pointer import Pointer
+from lobsterdv.formats.table import Table
+from lobsterdv.ops.context import Project
+from lobsterdv.paths import SafeRelPath
+
+
+def entries_of(project: Project, name: str, pointer: Pointer, *, tables: Iterable[Table] = ()) -> Sequence[Entry]:
+    """The entries of a version; a file has one, with an empty path.
+
+    Raises MissingContent when the listing is neither in the cache nor in ``tables``.
+    """
+    if not pointer.is_directory:
+        kind = EntryType.EXECUTABLE if pointer.executable else EntryType.FILE
+        return [Entry(SafeRelPath(""), kind, pointer.size, pointer.digest)]
+    try:
+        return project.cache.listing(pointer.digest, name=name).entries
+    except (MissingContent, CorruptContent) as error:
+        for table in tables:
+            listing = Listing(table.entries)
+            if digest_of_listing(listing) == pointer.digest:
+                project.cache.put_listing(pointer.digest, encode_listing(listing))
+                return listing.entries
+        raise error
+
+
+def listing_from_table(project: Project, name: str, version: Digest, table: Table, where: str) -> Listing:
+    """A whole table's listing, checked against the digest that git names, and kept. Raises CorruptContent."""
+    listing = Listing(table.entries)
+    actual = digest_of_listing(listing)
+    if actual != version:
+        raise CorruptContent(f"the manifest of {name}", where, str(version), str(actual))
+    project.cache.put_listing(version, encode_listing(listing))
+    return listing
