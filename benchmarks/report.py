@@ -1,0 +1,162 @@
+"""Medians, ratios and verdicts as Markdown tables (read as they are in a terminal) and as JSON."""
+
+import statistics
+from dataclasses import asdict
+
+import rows
+from data import Shape
+from lives import Sample
+from measure import Measured
+from rows import MEGABYTE, MIB, Costs, Row
+from tools import Tool, arguments
+
+TOOLS = ("lobsterdv", "dvc", "s5cmd")
+Medians = dict[str, dict[str, Costs]]  # row name -> tool name -> costs
+
+
+def medians(samples: dict[str, list[Sample]]) -> Medians:
+    """Of the runs whose outcome was right; a tool with one wrong run in a row has no figure there."""
+    found: Medians = {}
+    for row, taken in samples.items():
+        found[row] = {}
+        for tool in TOOLS:
+            runs = [sample for sample in taken if sample.tool == tool]
+            good = [sample.measured for sample in runs if sample.measured and not sample.problem]
+            if good and len(good) == len(runs):
+                found[row][tool] = Costs(
+                    wall_seconds=statistics.median(run.wall_seconds for run in good),
+                    cpu_seconds=statistics.median(run.cpu_seconds for run in good),
+                    peak_bytes=statistics.median(run.peak_bytes for run in good),
+                    read_bytes=_median([run.read_bytes for run in good]),
+                    written_bytes=_median([run.written_bytes for run in good]),
+                    runs=len(good),
+                )
+    return found
+
+
+def _median(values: list[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def speed_table(chosen: list[Row], shapes: dict[str, Shape], found: Medians, failed: set[tuple[str, str]]) -> str:
+    """Wall seconds, CPU seconds for rows without data, and how many times faster lobsterdv is than each peer."""
+    lines = [["row", "what", *TOOLS, "dvc / lobsterdv", "s5cmd / lobsterdv"]]
+    for row in chosen:
+        costs = found.get(row.name, {})
+        cells = [_time(row, costs.get(tool), (row.name, tool) in failed) for tool in TOOLS]
+        lines.append([row.name, _what(row, shapes), *cells, _ratio(row, costs, "dvc"), _ratio(row, costs, "s5cmd")])
+    return table(lines)
+
+
+def cost_table(chosen: list[Row], shapes: dict[str, Shape], found: Medians) -> str:
+    lines = [["row", "tool", "wall s", "CPU s", "peak MB", "read MiB", "written MiB", "read / data", "written / data"]]
+    for row in chosen:
+        size = shapes[row.shape].total_bytes if row.shape else 0
+        for tool, costs in found.get(row.name, {}).items():
+            moved = (costs.read_bytes, costs.written_bytes)
+            times = [f"{costs.wall_seconds:.3f}", f"{costs.cpu_seconds:.3f}", f"{costs.peak_bytes / MEGABYTE:.0f}"]
+            mebibytes = ["-" if count is None else f"{count / MIB:.1f}" for count in moved]
+            shares = ["-" if count is None or not size else f"{count / size:.2f}x" for count in moved]
+            lines.append([row.name, tool, *times, *mebibytes, *shares])
+    return table(lines)
+
+
+def budget_table(judged: list[dict[str, str]]) -> str:
+    lines = [["row", "budget", "measured", "verdict"]]
+    return table(lines + [[one["row"], one["budget"], one["measured"], one["verdict"]] for one in judged])
+
+
+def judge(
+    chosen: list[Row], shapes: dict[str, Shape], found: Medians, failed: set[tuple[str, str]], full: bool
+) -> list[dict[str, str]]:
+    """Every budget of the chosen rows; a row in which lobsterdv failed misses all of its budgets."""
+    judged = []
+    for row in chosen:
+        size = shapes[row.shape].total_bytes if row.shape else 0
+        for budget in row.budgets:
+            measured, verdict = rows.verdict(budget, found.get(row.name, {}), size, full)
+            if (row.name, "lobsterdv") in failed:
+                measured, verdict = "failed", "miss"
+            judged.append({"row": row.name, "budget": budget.text, "measured": measured, "verdict": verdict})
+    return judged
+
+
+def command_table(benched: tuple[Tool, ...], shapes: dict[str, Shape]) -> str:
+    """The timed commands, for the folder and for the one file."""
+    lines = [["step", "tool", "command"]]
+    for step in rows.STEPS:
+        for tool in benched:
+            if step in tool.steps:
+                both = {
+                    " ".join([tool.name, *arguments(tool.steps[step], shape, "BUCKET", "URL")]): None
+                    for shape in shapes.values()
+                }
+                lines += [[step, tool.name, f"`{command}`"] for command in both]
+    return table(lines)
+
+
+def traffic_table(samples: dict[str, list[Sample]]) -> str:
+    """Requests by verb and bytes on the wire, heads included."""
+    lines = [["row", "tool", "requests", "by verb", "sent MiB", "received MiB"]]
+    for row, taken in samples.items():
+        for sample in taken:
+            if sample.traffic is None or sample.problem:
+                lines.append([row, sample.tool, "failed", "", "", ""])
+                continue
+            verbs = " ".join(f"{verb} {count:,}" for verb, count in sorted(sample.traffic.requests.items()))
+            total = f"{sample.traffic.requests.total():,}"
+            moved = [f"{sample.traffic.sent_bytes / MIB:.3f}", f"{sample.traffic.received_bytes / MIB:.3f}"]
+            lines.append([row, sample.tool, total, verbs, *moved])
+    return table(lines)
+
+
+def fact_list(facts: dict[str, str]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+def sample_values(samples: dict[str, list[Sample]]) -> list[dict[str, object]]:
+    """Every run as plain values, without what the programs printed."""
+    return [
+        {
+            "row": row,
+            "tool": sample.tool,
+            "repetition": sample.repetition,
+            "problem": sample.problem,
+            "measured": sample.measured and _without_output(sample.measured),
+            "traffic": sample.traffic and {**vars(sample.traffic), "requests": dict(sample.traffic.requests)},
+        }
+        for row, taken in samples.items()
+        for sample in taken
+    ]
+
+
+def _without_output(measured: Measured) -> dict[str, object]:
+    return {key: value for key, value in asdict(measured).items() if key not in ("stdout", "stderr")}
+
+
+def table(lines: list[list[str]]) -> str:
+    """A Markdown table with aligned columns; the first line is its head."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    rule = ["-" * width for width in widths]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
+
+
+def _what(row: Row, shapes: dict[str, Shape]) -> str:
+    return f"{row.title}, {shapes[row.shape].text}" if row.shape else f"{row.title}, CPU"
+
+
+def _time(row: Row, costs: Costs | None, failed: bool) -> str:
+    if costs is None:
+        return "failed" if failed else "-"
+    return f"{costs.wall_seconds:.3f} s" if row.shape else f"{costs.cpu_seconds:.3f} s"
+
+
+def _ratio(row: Row, costs: dict[str, Costs], peer: str) -> str:
+    ours, theirs = costs.get("lobsterdv"), costs.get(peer)
+    if ours is None or theirs is None:
+        return "-"
+    if not row.shape:
+        return f"{theirs.cpu_seconds / ours.cpu_seconds:.2f}x"
+    return f"{theirs.wall_seconds / ours.wall_seconds:.2f}x"

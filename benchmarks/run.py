@@ -1,0 +1,198 @@
+"""Run lobsterdv beside dvc and s5cmd on this machine and print the ratios. See README.md.
+
+Ends with 0 when every tool did its work, budgets met or not; with 1 when a tool failed or an outcome was wrong.
+"""
+
+import argparse
+import datetime
+import fnmatch
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import count
+import data
+import lives
+import machine
+import peers
+import report
+import rows
+import tools
+from counting_proxy import counting
+from data import Shape
+from lives import Bench, Sample
+from peers import Peers, Server
+from rows import ROWS
+from tools import Tool
+
+HERE = Path(__file__).resolve().parent
+WARM_UP = {"many": Shape("data", 20, 4 << 10), "big": Shape("big.bin", 1, 1 << 20)}
+WARM_UP_REPETITION = -1
+
+
+def main() -> int:
+    options = _options()
+    peers.prepare(options.peers) if options.peers == peers.DEFAULT_PEERS else None
+    programs = peers.locate(options.peers)
+    benched = _tools(options.tools, programs)
+    options.work.mkdir(exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="run-", dir=options.work))
+    try:
+        return (_count if options.count else _time)(options, programs, benched, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default="*", metavar="NAME,...", help="rows to run, wildcards allowed; --rows list")
+    parser.add_argument("--tools", default=",".join(report.TOOLS), metavar="NAME,...", help="tools to run")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="repetitions (3); medians are printed")
+    parser.add_argument("--scale", choices=("full", "small"), default="full", help="small: 200 files, 8 MiB")
+    parser.add_argument("--server", choices=peers.SERVERS, default="seaweedfs", help="the S3 server")
+    parser.add_argument("--count", action="store_true", help="count requests and bytes instead of seconds")
+    parser.add_argument("--json", metavar="FILE", help="write all figures as JSON; - for standard output")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here (RESULTS.md if all is run)")
+    parser.add_argument("--peers", type=Path, default=peers.DEFAULT_PEERS, metavar="DIR", help="a ready environment")
+    parser.add_argument("--work", type=Path, default=HERE / ".work", metavar="DIR", help="where repositories are made")
+    options = parser.parse_args()
+    if options.rows == "list":
+        print("\n".join(f"{row.name:18}{row.title}" for row in ROWS))
+        raise SystemExit(0)
+    if options.repeat < 1:
+        parser.error("--repeat needs at least 1")
+    patterns = options.rows.split(",")
+    options.chosen = [row for row in ROWS if any(fnmatch.fnmatch(row.name, pattern) for pattern in patterns)]
+    if not options.chosen:
+        parser.error(f"no row is named {options.rows}; --rows list")
+    return options
+
+
+def _tools(names: str, programs: Peers) -> tuple[Tool, ...]:
+    known = tools.all_tools(programs)
+    unknown = set(names.split(",")) - known.keys()
+    if unknown:
+        raise SystemExit(f"no such tool: {', '.join(sorted(unknown))}")
+    return tuple(tool for name, tool in known.items() if name in names.split(","))
+
+
+def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
+    shapes = data.shapes(options.scale)
+    samples: dict[str, list[Sample]] = {row.name: [] for row in options.chosen}
+    facts = _warm_up(options, programs, benched, work)
+    for repetition in range(options.repeat):
+        _say(f"repetition {repetition + 1} of {options.repeat}")
+        for row in options.chosen:
+            if not row.shape:
+                bench = Bench(benched, programs, work, endpoint="")
+                _keep(samples, row.name, *lives.start_up(bench, row.step, repetition))
+        for key, shape in shapes.items():
+            named = {row.step: row.name for row in options.chosen if row.shape == key}
+            steps = rows.needed_steps(set(named))
+            if not steps:
+                continue
+            with peers.running_server(options.server, programs, shape.total_bytes * len(benched)) as server:
+                for sample in lives.live(Bench(benched, programs, work, server.url), shape, steps, repetition):
+                    _keep(samples, named.get(sample.step, ""), sample)
+    return _publish(options, benched, shapes, samples, facts)
+
+
+def _warm_up(
+    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path
+) -> dict[str, dict[str, str]]:
+    """One tiny life of every tool, not counted: compiles bytecode and fills the page cache with the programs."""
+    _say("warming up")
+    with peers.running_server(options.server, programs, sum(shape.total_bytes for shape in WARM_UP.values())) as server:
+        bench = Bench(benched, programs, work, server.url)
+        for shape in WARM_UP.values():
+            list(lives.live(bench, shape, list(rows.STEPS), WARM_UP_REPETITION))
+        return _facts(benched, programs, work, server)
+
+
+def _facts(benched: tuple[Tool, ...], programs: Peers, work: Path, server: Server) -> dict[str, dict[str, str]]:
+    return {"machine": machine.facts(work, server), "versions": machine.versions(benched, programs, server)}
+
+
+def _keep(samples: dict[str, list[Sample]], row: str, *taken: Sample) -> None:
+    """Say each sample as it comes; keep it if its row was asked for. A failure always counts."""
+    for sample in taken:
+        name = row or f"({sample.step})"
+        if sample.problem:
+            _say(f"  {name:18} {sample.tool:10} FAILED: {sample.problem}")
+        elif sample.measured:
+            _say(f"  {name:18} {sample.tool:10} {sample.measured.wall_seconds:8.3f} s")
+        if row or sample.problem:
+            samples.setdefault(name, []).append(sample)
+
+
+def _publish(
+    options: argparse.Namespace,
+    benched: tuple[Tool, ...],
+    shapes: dict[str, Shape],
+    samples: dict[str, list[Sample]],
+    facts: dict[str, dict[str, str]],
+) -> int:
+    full = options.scale == "full"
+    found = report.medians(samples)
+    failed = {(row, sample.tool) for row, taken in samples.items() for sample in taken if sample.problem}
+    judged = report.judge(options.chosen, shapes, found, failed, full)
+    speed = report.speed_table(options.chosen, shapes, found, failed)
+    costs = report.cost_table(options.chosen, shapes, found)
+    print("\n\n".join([speed, costs, report.budget_table(judged)]), file=_screen(options))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    sections = {
+        "": f"Written by `python benchmarks/run.py` on {today}: medians of {options.repeat} repetitions, "
+        f"scale {options.scale}. Ratios travel between machines, seconds do not.",
+        "Wall time": speed,
+        "Budgets": report.budget_table(judged),
+        "Costs": costs,
+        "Machine": report.fact_list(facts["machine"]),
+        "Versions": report.fact_list(facts["versions"]),
+        "Timed commands": report.command_table(benched, shapes),
+        "Failures": "\n".join(f"- {row}: {tool}" for row, tool in sorted(failed)) or "None.",
+    }
+    everything = full and options.chosen == list(ROWS) and len(benched) == len(report.TOOLS)
+    out = options.out or (HERE / "RESULTS.md" if everything else None)
+    if out:
+        texts = [
+            f"## {title}\n\n{text}" if title else f"# Benchmark results\n\n{text}" for title, text in sections.items()
+        ]
+        out.write_text("\n\n".join(texts) + "\n")
+    _write_json(options, {"date": today, **facts, "budgets": judged, "samples": report.sample_values(samples)})
+    return 1 if failed else 0
+
+
+def _count(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
+    shapes = data.shapes(options.scale)
+    full = options.scale == "full"
+    need = sum(shape.total_bytes for shape in shapes.values()) * len(benched)
+    with peers.running_server(options.server, programs, need) as server, counting(server.port) as proxy:
+        bench = Bench(benched, programs, work, proxy.url, lambda: proxy.traffic)
+        text, samples = count.count(bench, shapes, full)
+        facts = _facts(benched, programs, work, server)
+    print(text, file=_screen(options))
+    _write_json(options, {**facts, "samples": report.sample_values(samples)})
+    problems = [sample for taken in samples.values() for sample in taken if sample.problem]
+    for sample in problems:
+        _say(f"{sample.tool} {sample.step} FAILED: {sample.problem}")
+    return 1 if problems else 0
+
+
+def _screen(options: argparse.Namespace):
+    return sys.stderr if options.json == "-" else sys.stdout
+
+
+def _write_json(options: argparse.Namespace, values: dict[str, object]) -> None:
+    if options.json:
+        text = json.dumps(values, indent=2) + "\n"
+        sys.stdout.write(text) if options.json == "-" else Path(options.json).write_text(text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
