@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 CELLS_A_BLOCK = 1000
-FULL = (40_000, 3_000)  # about 240 MB
+FULL = (40_000, 3_000)  # about 256 MB
 SMALL = (2_000, 800)
 
 
