@@ -133,7 +133,7 @@ def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
         for publication in batch:
             with translating(publication.final):
                 _chmod(publication.temp, publication.mode)
-        _sync_all([publication.temp for publication in batch], jobs=jobs)
+        sync_all([publication.temp for publication in batch], jobs=jobs)
         made: set[Path] = set()
         for publication in batch:
             final = publication.final
@@ -153,7 +153,7 @@ def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
         raise
     # The parents too: a fan-out folder may be as new as the file in it.
     folders = {publication.final.parent for publication in batch}
-    _sync_all(sorted(folders | {folder.parent for folder in folders}), jobs=jobs)
+    sync_all(sorted(folders | {folder.parent for folder in folders}), jobs=jobs)
 
 
 def make_folder(folder: Path) -> None:
@@ -263,7 +263,7 @@ def _chmod(file: int | Path, mode: int | None) -> None:
             raise
 
 
-def _sync_all(paths: list[Path], *, jobs: int) -> None:
+def sync_all(paths: list[Path], *, jobs: int) -> None:
     """Bring files or folders to disk: one by one when few, by file system when many."""
     if len(paths) >= _SYNCFS_FROM and _syncfs_reports_errors():
         devices: dict[int, Path] = {}

@@ -75,16 +75,22 @@ class Cache:
 
     def read_small(self, digest: Digest, *, name: str) -> bytes:
         """The verified bytes of a file that fits in memory. Raises MissingContent, CorruptContent."""
-        self.packs.refresh()
-        if self.packs.find(digest) is not None:
-            return self.packs.read(digest, name=name)
+        data = self.read_packed(digest, name=name)
+        if data is not None:
+            return data
         try:
             data = self.plain_path(digest).read_bytes()
         except FileNotFoundError:
-            raise MissingContent(name, str(digest), "the cache") from None
+            self.packs.refresh()
+            return self.packs.read(digest, name=name)
         if (actual := digest_of(data)) != digest:
             raise self.quarantine(digest, actual, name=name)
         return data
+
+    def read_packed(self, digest: Digest, *, name: str) -> bytes | None:
+        """The verified bytes of a file that lies in a pack known so far; None when it lies in none."""
+        found = self.packs.find(digest)
+        return None if found is None else self.packs.read_at(*found, name=name)
 
     def verified_path(self, digest: Digest, *, name: str) -> Path:
         """The path of a plain file, proved right: by its signature when that was verified in the last 30 days,
@@ -106,6 +112,12 @@ class Cache:
             raise self.quarantine(digest, actual, name=name)
         self.ledger.note([(digest.hex(), signature, checksum, self.now())])
         return path
+
+    def relinked(self, digest: Digest) -> None:
+        """Note that a plain file, just verified, got another hard link: that changes its signature, not its bytes."""
+        known = self.ledger.look_up(digest.hex())
+        if known is not None:
+            self.ledger.note([(digest.hex(), signature_of(self.plain_path(digest).lstat()), known[1], known[2])])
 
     def copy_out(self, digest: Digest, target: int, *, name: str, reflink: bool = True) -> tuple[int, bytes]:
         """Write the verified bytes into an empty descriptor open for reading and writing.

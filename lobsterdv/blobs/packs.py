@@ -84,7 +84,11 @@ class Packs:
         found = self.find(digest)
         if found is None:
             raise MissingContent(name, str(digest), "the cache")
-        index, packed = found
+        return self.read_at(*found, name=name)
+
+    def read_at(self, index: PackIndex, packed: Packed, *, name: str) -> bytes:
+        """The verified bytes of what ``find`` found. Raises CorruptContent."""
+        digest = packed.digest
         data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
         actual = digest_of(data)
         if actual != digest:

@@ -49,6 +49,9 @@ class Pointer:
     run: Mapping[str, Value] | None = None
     extra: Mapping[str, Value] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
     @property
     def is_directory(self) -> bool:
         return self.files is not None

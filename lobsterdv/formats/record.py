@@ -21,7 +21,7 @@ _KNOWN: Final = ("lobsterdv", "features", "event", "at", "by", "host", "commit",
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``at`` is UTC in ISO 8601 with seconds; ``commit`` the commit that named the version, None before there is one."""
+    """``at`` is UTC in ISO 8601; ``commit`` the one that named the version, None before there is one."""
 
     path: SafeRelPath
     pointer: Pointer

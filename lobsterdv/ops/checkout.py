@@ -1,0 +1,127 @@
+"""checkout: put versions from the cache into the work tree. Atomic per file, nothing good lost on the way.
+
+Everything that is needed is verified to be here first; new files are written and synced in a staging
+folder; only then do they take their places, one rename each. Unsaved changes are refused, or, with
+``force``, moved to the trash. Killed anywhere, every file is whole, old or new; the next checkout goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lobsterdv.digest import Digest
+from lobsterdv.errors import LobsterError, MissingContent, NotTracked
+from lobsterdv.events import Finished, Observer, Started
+from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.pointer import encode_pointer
+from lobsterdv.index.seen import Seen, save_seen
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import Selected, pointers, select, work_pointers, write_pointer
+from lobsterdv.ops.exchange import exchange
+from lobsterdv.ops.fetch import entries_below
+from lobsterdv.ops.gitfiles import ignore_dataset
+from lobsterdv.ops.plan import Plan, make_plan
+from lobsterdv.ops.resolve import entries_of
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """One selection: files written and removed (0 and 0 when all was right), and where unsaved ones went."""
+
+    path: str
+    digest: Digest
+    written: int
+    removed: int
+    new_bytes: int
+    trash: str | None
+    pointer_changed: bool
+
+
+@dataclass
+class CheckoutReport:
+    rev: str | None
+    checked_out: list[CheckedOut] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def checkout(
+    project: Project,
+    paths: Sequence[str] = (),
+    *,
+    rev: str | None = None,
+    force: bool = False,
+    ignore_missing: bool = False,
+    selected: Sequence[tuple[Selected, Sequence[Entry]]] | None = None,
+    observer: Observer,
+) -> CheckoutReport:
+    """Make the work tree hold what the pointers name, or, with ``rev``, what they named there (the pointers
+    of whole datasets are then written too, like ``git checkout REV -- PATH`` does).
+
+    Each selection fails alone, before anything of it is changed. ``selected`` hands over selections whose
+    entries are known already. May be repeated.
+    """
+    report = CheckoutReport(rev)
+    if selected is None:
+        chosen, report.failures = select(pointers(project, rev), paths, rev=rev)
+        selected = []
+        for selection in chosen:
+            try:
+                dataset = selection.dataset
+                entries = entries_of(project, dataset.path, dataset.pointer)
+                selected.append((selection, entries_below(entries, selection.below, dataset.path)))
+            except (MissingContent, NotTracked) as error:
+                if not (ignore_missing and isinstance(error, MissingContent)):
+                    report.failures.append(Failure(selection.dataset.path, error))
+    observer(Started("checking out", sum(e.size for _, entries in selected for e in entries)))
+    for selection, entries in selected:
+        try:
+            report.checked_out.append(_one(project, selection, entries, rev, force, observer))
+        except LobsterError as error:
+            if not (ignore_missing and isinstance(error, MissingContent)):
+                report.failures.append(Failure(selection.dataset.path, error))
+    observer(Finished("checking out"))
+    return report
+
+
+def _one(
+    project: Project, selection: Selected, entries: Sequence[Entry], rev: str | None, force: bool, observer: Observer
+) -> CheckedOut:
+    dataset, below = selection
+    pointer = dataset.pointer
+    started = project.now()
+    plan = make_plan(project, dataset.path, entries, is_directory=pointer.is_directory, below=below)
+    missing = project.cache.missing(e.digest for e in plan.write if e.digest is not None)
+    if missing:
+        size = sum(e.size for e in plan.write if e.digest in set(missing))
+        raise MissingContent(dataset.path, str(pointer.digest), "the cache", size)
+    if not force:
+        plan.refuse_unsaved()
+    trash = exchange(project, plan, started=started, observer=observer)
+    changed = False
+    if rev is not None and not below:
+        old = work_pointers(project).good.get(dataset.path)
+        if old is None or old.pointer != pointer:
+            write_pointer(project, dataset.path, encode_pointer(pointer))
+            changed = True
+        ignore_dataset(project.root, dataset.path)
+    _remember(project, plan, below, pointer.digest, int(started * 1e9))
+    path = f"{dataset.path}/{below}" if below else dataset.path
+    return CheckedOut(
+        path,
+        pointer.digest,
+        len(plan.write),
+        len(plan.remove),
+        sum(e.size for e in plan.write),
+        str(trash) if trash else None,
+        changed,
+    )
+
+
+def _remember(project: Project, plan: Plan, below: str, digest: Digest, started_ns: int) -> None:
+    files = dict(plan.right)
+    if below and plan.memory is not None:
+        gone = set(plan.remove)
+        files = {p: f for p, f in plan.memory.files.items() if p not in gone} | files
+    if plan.memory is None or plan.memory.files != files or plan.memory.digest != digest:
+        save_seen(project.index, str(plan.place), Seen(started_ns, digest, files))

@@ -1,0 +1,141 @@
+"""What a checkout would do to one dataset: files to write, to remove, to leave, and unsaved changes in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lobsterdv.errors import LobsterError, Refused, WouldOverwrite
+from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.formats.pointer import SUFFIX
+from lobsterdv.index.seen import Seen, SeenFile, load_seen
+from lobsterdv.ops.context import Project
+from lobsterdv.ops.datasets import place_of
+from lobsterdv.paths import folding_collisions
+from lobsterdv.worktree.ground import folds_case
+from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.links import see_through
+from lobsterdv.worktree.look import read_file
+from lobsterdv.worktree.scan import Found, scan
+
+
+@dataclass
+class Plan:
+    """For one dataset at ``place``. Paths are below the dataset; a dataset that is a file has the path ''.
+
+    ``right`` are files that stay, with what the index shall remember of them. ``unsaved`` hold bytes that
+    nobody has kept: they are in the way of ``write`` or ``remove``.
+    """
+
+    dataset: str
+    place: Path
+    is_directory: bool
+    exists: bool
+    write: list[Entry] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    chmod: list[Entry] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
+    right: dict[str, SeenFile] = field(default_factory=dict)
+    memory: Seen | None = None
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not (self.write or self.remove or self.chmod) and (self.exists or not self.is_directory)
+
+    def refuse_unsaved(self) -> None:
+        """Raises WouldOverwrite when unsaved changes are in the way."""
+        if self.unsaved:
+            first = f"{self.dataset}/{self.unsaved[0]}" if self.unsaved[0] else self.dataset
+            more = f" (and {len(self.unsaved) - 1} more)" if len(self.unsaved) > 1 else ""
+            raise WouldOverwrite(self.dataset, f"unsaved changes in {first}{more} are in the way", len(self.unsaved))
+
+
+def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_directory: bool, below: str = "") -> Plan:
+    """Compare what is there with what shall be there; with ``below`` only at and below that path.
+
+    Stats decide where the index vouches for a file; other files are read. Raises Refused for a symlinked
+    or special file in the dataset's place, LocalIOError, ChangedMeanwhile.
+    """
+    place = place_of(project, dataset)
+    memory = load_seen(project.index, str(place))
+    plan = Plan(dataset, place, is_directory, os.path.lexists(place), memory=memory)
+    found = _found(project, plan, below)
+    if is_directory:
+        _refuse_collisions(project, dataset, entries, place)
+    wanted = {entry.path: entry for entry in entries}
+    here = {item.path: item for item in found}
+    for path, item in here.items():
+        entry = wanted.get(path)  # type: ignore[call-overload]
+        state = _state(project, plan, item, entry)
+        if state == "right":
+            continue
+        if state == "mode" and entry is not None:
+            plan.chmod.append(entry)
+            continue
+        if state == "unsaved":
+            plan.unsaved.append(path)
+        if entry is None:
+            plan.remove.append(path)
+        else:
+            plan.write.append(entry)
+    plan.write.extend(entry for path, entry in wanted.items() if path not in here)
+    return plan
+
+
+def _found(project: Project, plan: Plan, below: str) -> list[Found]:
+    target = plan.place / below if below else plan.place
+    relative = f"{plan.dataset}/{below}" if below else plan.dataset
+    try:
+        seen = scan(target, ignore=Ignore.above(project.root, relative), relative=relative, nested_suffix=SUFFIX)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    if seen.special:
+        raise Refused(
+            f"{relative}/{seen.special[0]}".rstrip("/"), "a socket, pipe or device is in the way", "special-file"
+        )
+    found = see_through(seen.found, target, project.cache.folder / "files")
+    if below:
+        return [f._replace(path=f"{below}/{f.path}".rstrip("/")) for f in found]
+    return found
+
+
+def _state(project: Project, plan: Plan, item: Found, entry: Entry | None) -> str:
+    """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``."""
+    if item.type is EntryType.FOLDER:
+        return "right" if entry is not None and entry.type is EntryType.FOLDER else "saved"
+    if item.type is EntryType.LINK:
+        if entry is not None and entry.type is EntryType.LINK and entry.target == item.target:
+            return "right"
+        # A link's target is all its content; one that the last version had is in that version's listing.
+        return "saved" if plan.memory is not None and _was_link(project, plan, item) else "unsaved"
+    known = plan.memory.trusts(item.path, item.signature) if plan.memory is not None else None
+    if known is None:
+        if item.signature.size == 0 and entry is None:
+            return "saved"  # an empty file holds nothing to lose
+        read = read_file(plan.place / item.path if item.path else plan.place)
+        known = SeenFile(read.signature, read.digest, read.checksum)
+        saved = project.cache.has(read.digest)
+    else:
+        saved = True
+    if entry is not None and entry.digest == known.digest:
+        plan.right[item.path] = known
+        return "right" if entry.type is item.type else "mode"
+    return "saved" if saved else "unsaved"
+
+
+def _was_link(project: Project, plan: Plan, item: Found) -> bool:
+    assert plan.memory is not None
+    try:
+        listing = project.cache.listing(plan.memory.digest, name=plan.dataset)
+    except LobsterError:
+        return False
+    return any(e.path == item.path and e.target == item.target for e in listing.entries)
+
+
+def _refuse_collisions(project: Project, dataset: str, entries: Sequence[Entry], place: Path) -> None:
+    pairs = folding_collisions(entry.path for entry in entries)
+    if pairs and folds_case(project.state):
+        first, second = pairs[0]
+        raise Refused(dataset, f"{first!r} and {second!r} are one file on this file system", "collision")

@@ -1,0 +1,115 @@
+"""Moving finished files into a user's directory, and out of it, without ever following a link on the way.
+
+Folders are opened one by one with O_NOFOLLOW and everything happens relative to them, so a folder that
+is swapped for a link meanwhile is an error, never a detour.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from lobsterdv import durable
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FOLDERS: Final = 64
+
+
+class Ground:
+    """A directory whose inside is being changed. Paths are relative, checked and ``/``-separated."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> Ground:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def put(self, finished: Path, path: str) -> None:
+        """Give a finished file (same file system) its place, in one step, over a file that is there."""
+        folder, _, name = path.rpartition("/")
+        with durable.translating(self._root / path):
+            os.rename(finished, name, dst_dir_fd=self._folder(folder, make=True))
+
+    def make_folder(self, path: str) -> None:
+        """Make an empty folder and its parents."""
+        with durable.translating(self._root / path):
+            self._folder(path, make=True)
+
+    def take(self, path: str, target: Path) -> None:
+        """Move a file, link or folder out, to ``target`` (whose folder exists); copies across file systems."""
+        folder, _, name = path.rpartition("/")
+        with durable.translating(self._root / path):
+            try:
+                os.rename(name, target, src_dir_fd=self._folder(folder))
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.move(self._root / path, target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or link. No error when it is gone."""
+        folder, _, name = path.rpartition("/")
+        with durable.translating(self._root / path):
+            try:
+                os.unlink(name, dir_fd=self._folder(folder))
+            except FileNotFoundError:
+                pass
+
+    def prune(self, path: str) -> None:
+        """Remove a folder if it is empty, then its parents up to (not including) the root."""
+        while path:
+            folder, _, name = path.rpartition("/")
+            self._forget(path)
+            try:
+                os.rmdir(name, dir_fd=self._folder(folder))
+            except OSError:
+                return
+            path = folder
+
+    def _folder(self, path: str, *, make: bool = False) -> int:
+        known = self._open.get(path)
+        if known is not None:
+            return known
+        if not path:
+            descriptor = os.open(self._root, _FOLDER)
+        else:
+            parent, _, name = path.rpartition("/")
+            above = self._folder(parent, make=make)
+            try:
+                descriptor = os.open(name, _FOLDER, dir_fd=above)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                os.mkdir(name, dir_fd=above)
+                descriptor = os.open(name, _FOLDER, dir_fd=above)
+        if len(self._open) >= _OPEN_FOLDERS:
+            for other in [p for p in self._open if p and not path.startswith(p + "/")]:
+                self._forget(other)
+        self._open[path] = descriptor
+        return descriptor
+
+    def _forget(self, path: str) -> None:
+        descriptor = self._open.pop(path, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def folds_case(folder: Path) -> bool:
+    """True when the file system under ``folder`` takes ``a`` and ``A`` for one name. Writes one temp there."""
+    descriptor, temp = durable.create_temp(folder)
+    os.close(descriptor)
+    try:
+        return temp.with_name(temp.name.swapcase()).exists()
+    finally:
+        temp.unlink()
