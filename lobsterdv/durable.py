@@ -265,6 +265,8 @@ def _chmod(file: int | Path, mode: int | None) -> None:
 
 def sync_all(paths: list[Path], *, jobs: int) -> None:
     """Bring files or folders to disk: one by one when few, by file system when many."""
+    if not paths:
+        return
     if len(paths) >= _SYNCFS_FROM and _syncfs_reports_errors():
         devices: dict[int, Path] = {}
         for path in paths:
