@@ -1,0 +1,224 @@
+"""move, remove, unprotect: changes to what is tracked and how it lies here. No version is lost by any of them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lobsterdv import durable
+from lobsterdv.copying import copy
+from lobsterdv.errors import LobsterError, NotTracked, Refused
+from lobsterdv.events import Observer
+from lobsterdv.formats.pointer import SUFFIX, encode_pointer
+from lobsterdv.index.seen import Seen, SeenFile, forget_seen, load_seen, save_seen
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import (
+    Dataset,
+    dataset_of,
+    enclosing,
+    place_of,
+    pointer_path,
+    select,
+    work_pointers,
+    write_pointer,
+)
+from lobsterdv.ops.gitfiles import ignore_dataset, stage, unignore_dataset
+from lobsterdv.ops.plan import make_plan
+from lobsterdv.paths import SafeRelPath, safe_path
+from lobsterdv.signature import signature_of
+from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.scan import scan
+
+
+@dataclass(frozen=True, slots=True)
+class MoveReport:
+    source: str
+    target: str
+    data_moved: bool
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass
+class RemoveReport:
+    """``trash`` tells, per dataset, where data with unsaved changes went."""
+
+    removed: list[str] = field(default_factory=list)
+    data_removed: list[str] = field(default_factory=list)
+    trash: dict[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass
+class UnprotectReport:
+    """Files that were links or read-only, by dataset, and are plain writable files now."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def move(project: Project, source: str, target: str, *, staging: bool = True, observer: Observer) -> MoveReport:
+    """Rename a dataset: its pointer, its data if it is here, its .gitignore line. A folder as target means
+    into it. Raises NotTracked, Refused, LocalIOError. Interrupted, it can be repeated."""
+    known = work_pointers(project)
+    source = dataset_of(source)
+    if source not in known.good:
+        raise known.bad.get(source) or NotTracked(source)
+    target = dataset_of(target.rstrip("/"))
+    if (project.root / target).is_dir() and target not in known.good:
+        target = f"{target}/{source.rpartition('/')[2]}"
+    safe_path(target)
+    dataset = known.good[source]
+    old, new = place_of(project, source), place_of(project, target)
+    _check_target(project, known.good, source, target, new)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    written = [write_pointer(project, target, encode_pointer(dataset.pointer))]
+    written += [path for path in [ignore_dataset(project.root, target)] if path]
+    moved = os.path.lexists(old)
+    if moved:
+        with durable.translating(new):
+            old.rename(new)
+        _move_memory(project, old, new)
+    written += _untrack(project, source)
+    if staging:
+        stage(project.git, written, observer=observer)
+    return MoveReport(source, target, moved)
+
+
+def remove(
+    project: Project, paths: Sequence[str], *, data: bool = False, staging: bool = True, observer: Observer
+) -> RemoveReport:
+    """Stop tracking datasets. Their files stay, unless ``data``: then they are deleted when every byte is kept
+    as a version, else moved to the trash."""
+    report = RemoveReport()
+    selected, report.failures = select(work_pointers(project), paths)
+    written: list[SafeRelPath] = []
+    for dataset, below in selected:
+        try:
+            if below:
+                raise Refused(f"{dataset.path}/{below}", f"only all of {dataset.path} can be removed", "part")
+            if data and os.path.lexists(place_of(project, dataset.path)):
+                trash = _remove_data(project, dataset)
+                report.data_removed.append(dataset.path)
+                if trash is not None:
+                    report.trash[dataset.path] = str(trash)
+            written += _untrack(project, dataset.path)
+            report.removed.append(dataset.path)
+        except LobsterError as error:
+            report.failures.append(Failure(dataset.path, error))
+    if staging and written:
+        stage(project.git, written, observer=observer)
+    return report
+
+
+def unprotect(project: Project, paths: Sequence[str], *, observer: Observer) -> UnprotectReport:
+    """Make files that are links into the cache, or read-only, into writable files of their own."""
+    report = UnprotectReport()
+    selected, report.failures = select(work_pointers(project), paths)
+    for dataset, below in selected:
+        try:
+            report.files[dataset.path] = _unprotect_one(project, dataset, below)
+        except LobsterError as error:
+            report.failures.append(Failure(dataset.path, error))
+    return report
+
+
+def _check_target(project: Project, known: dict[str, Dataset], source: str, target: str, new: Path) -> None:
+    if os.path.lexists(new) or os.path.lexists(project.root / pointer_path(target)):
+        raise Refused(target, "it exists already", "exists")
+    inside = enclosing(known, target)
+    if inside is not None:
+        raise Refused(target, f"it would lie inside the dataset {inside}", "overlap")
+    if any(name != source and name.startswith(target + "/") for name in known):
+        raise Refused(target, "it would hold other datasets", "overlap")
+
+
+def _move_memory(project: Project, old: Path, new: Path) -> None:
+    """A rename changes ctime, so the signatures are taken again where everything else is unchanged."""
+    memory = load_seen(project.index, str(old))
+    forget_seen(project.index, str(old))
+    if memory is None:
+        return
+    files = {}
+    for path, known in memory.files.items():
+        try:
+            now = signature_of((new / path if path else new).stat())
+        except OSError:
+            continue
+        if now[:4] == known.signature[:4]:
+            files[path] = SeenFile(now, known.digest, known.checksum)
+    save_seen(project.index, str(new), Seen(memory.saved_ns, memory.digest, files))
+
+
+def _untrack(project: Project, dataset: str) -> list[SafeRelPath]:
+    pointer = pointer_path(dataset)
+    with durable.translating(project.root / pointer):
+        (project.root / pointer).unlink()
+        durable.sync_folder((project.root / pointer).parent)
+    line = unignore_dataset(project.root, dataset)
+    return [pointer, *([line] if line else [])]
+
+
+def _remove_data(project: Project, dataset: Dataset) -> Path | None:
+    """Delete a dataset's files when all of them are kept; else move them to the trash, and say where."""
+    pointer = dataset.pointer
+    plan = make_plan(project, dataset.path, [], is_directory=pointer.is_directory)
+    place = plan.place
+    forget_seen(project.index, str(place))
+    if plan.unsaved:
+        trash = project.state / "trash" / f"{int(project.now())}-{secrets.token_hex(4)}" / dataset.path
+        with durable.translating(place):
+            trash.parent.mkdir(parents=True)
+            shutil.move(place, trash)
+        return trash
+    with durable.translating(place):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+    return None
+
+
+def _unprotect_one(project: Project, dataset: Dataset, below: str) -> int:
+    place = place_of(project, dataset.path)
+    target = place / below if below else place
+    relative = f"{dataset.path}/{below}" if below else dataset.path
+    try:
+        found = scan(target, ignore=Ignore.above(project.root, relative), relative=relative, nested_suffix=SUFFIX).found
+    except FileNotFoundError:
+        raise NotTracked(relative) from None
+    done = 0
+    cache_files = f"{project.cache.folder / 'files'}/"
+    for item in found:
+        path = target / item.path if item.path else target
+        with durable.translating(path):
+            stat = path.lstat()
+            is_link = item.target is not None and item.target.startswith(cache_files)
+            if item.target is not None and not is_link:
+                continue
+            if not is_link and not os.path.isfile(path):
+                continue
+            if is_link or stat.st_nlink > 1 or not stat.st_mode & 0o200:
+                _copy_in_place(path, executable=bool(stat.st_mode & 0o100) and not is_link)
+                done += 1
+    return done
+
+
+def _copy_in_place(path: Path, *, executable: bool) -> None:
+    """Replace a file, or a link to one, by a writable copy of the same bytes, in one step."""
+    temp = durable.temp_path(path.parent)
+    descriptor = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
+    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        copy(source, descriptor, os.fstat(source).st_size)
+        durable.sync_file(descriptor)
+        temp.replace(path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(source)
+        os.close(descriptor)

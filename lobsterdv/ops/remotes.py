@@ -1,0 +1,145 @@
+"""remote add, list, default, remove, trust: the configured remotes. Talks to none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lobsterdv import durable
+from lobsterdv.errors import ConfigError, Refused
+from lobsterdv.events import Observer
+from lobsterdv.formats.config import EMBEDDED, REMOTE_KEYS, check_remote_name, check_remote_value, trust_line
+from lobsterdv.formats.yamlio import Value, load_mapping
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.gitfiles import stage
+from lobsterdv.ops.init import edit_config
+from lobsterdv.paths import safe_path
+from lobsterdv.stores.open import DirectoryPlace, parse_url
+
+_TRACKED = ".lobsterdv.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRow:
+    """One remote as it is configured; ``settings`` are those that differ from the defaults."""
+
+    name: str
+    url: str
+    is_default: bool
+    is_embedded: bool
+    settings: dict[str, Value]
+
+
+@dataclass
+class RemotesReport:
+    remotes: list[RemoteRow] = field(default_factory=list)
+    changed: str | None = None
+    failures: list[Failure] = field(default_factory=list)
+
+
+def list_remotes(project: Project) -> RemotesReport:
+    """Every configured remote, and the embedded one."""
+    default = project.remote().name
+    rows = []
+    for name, remote in sorted(project.config.remotes.items()):
+        settings = {k: v for k, v in remote.settings.items() if k != "url" and v != _default(k)}
+        rows.append(RemoteRow(name, remote.url, name == default, name == EMBEDDED, settings))
+    return RemotesReport(rows)
+
+
+def add_remote(
+    project: Project,
+    name: str,
+    url: str,
+    *,
+    settings: Mapping[str, Value],
+    default: bool | None = None,
+    staging: bool = True,
+    observer: Observer,
+) -> RemotesReport:
+    """Write a remote into the tracked configuration. It becomes the default when ``default`` says so, or, when
+    that is None, when only the embedded remote was there before. Raises ConfigError, Refused."""
+    check_remote_name(name, source="remote name")
+    if name == EMBEDDED:
+        raise Refused(name, "this name is kept for the remote in the git folder", "reserved")
+    fields: dict[str, Value] = {"url": _checked_url(project, url)}
+    for key, value in settings.items():
+        fields[key] = check_remote_value(name, key, value, "tracked", source="remote add")
+    remotes = _tracked_remotes(project)
+    if name in remotes:
+        raise Refused(name, f"a remote of this name is there already ({_url(remotes[name])})", "exists")
+    change: dict[str, Value] = {"remotes": {**remotes, name: fields}}
+    if default or (default is None and project.config.text("remote") == EMBEDDED):
+        change["remote"] = name
+    edit_config(project.root / _TRACKED, change)
+    if fields.get("endpoint_url"):
+        _trust(project, name, str(fields["url"]), str(fields["endpoint_url"]))
+    _stage(project, staging, observer)
+    return RemotesReport(changed=name)
+
+
+def default_remote(project: Project, name: str, *, staging: bool = True, observer: Observer) -> RemotesReport:
+    """Make a remote the one that push and pull use. Raises ConfigError for an unknown name."""
+    project.remote(name)
+    edit_config(project.root / _TRACKED, {"remote": None if name == EMBEDDED else name})
+    _stage(project, staging, observer)
+    return RemotesReport(changed=name)
+
+
+def remove_remote(project: Project, name: str, *, staging: bool = True, observer: Observer) -> RemotesReport:
+    """Forget a remote; nothing in it is touched. Raises ConfigError for an unknown name."""
+    remotes = _tracked_remotes(project)
+    if name not in remotes:
+        raise ConfigError(_TRACKED, f"it has no remote named {name}")
+    change: dict[str, Value] = {"remotes": {k: v for k, v in remotes.items() if k != name} or None}
+    if project.config.text("remote") == name:
+        change["remote"] = None
+    edit_config(project.root / _TRACKED, change)
+    _stage(project, staging, observer)
+    return RemotesReport(changed=name)
+
+
+def trust_remote(project: Project, name: str) -> RemotesReport:
+    """Allow, on this machine, the endpoint that tracked configuration gives to a remote, as it is now."""
+    remote = project.remote(name)
+    _trust(project, name, remote.url, remote.text("endpoint_url"))
+    return RemotesReport(changed=name)
+
+
+def _trust(project: Project, name: str, url: str, endpoint_url: str | None) -> None:
+    line = trust_line(name, url, endpoint_url)
+    edit_config(project.state / "config.yaml", {"trusted": [*sorted(project.config.trusted - {line}), line]})
+
+
+def _tracked_remotes(project: Project) -> dict[str, Value]:
+    mapping = load_mapping((project.root / _TRACKED).read_bytes(), what=_TRACKED)
+    remotes = mapping.get("remotes")
+    return remotes if isinstance(remotes, dict) else {}
+
+
+def _checked_url(project: Project, url: str) -> str:
+    place = parse_url(url)
+    if not isinstance(place, DirectoryPlace):
+        return str(place)
+    path = Path(project.root / place.path.expanduser()).absolute()
+    if not path.is_dir():
+        if not path.parent.is_dir():
+            raise Refused(str(path), f"there is no folder {path.parent} to make it in", "not-found")
+        with durable.translating(path):
+            path.mkdir()
+    return str(path)
+
+
+def _url(fields: Value) -> str:
+    return str(fields.get("url")) if isinstance(fields, dict) else "?"
+
+
+def _default(key: str) -> Value:
+
+    return REMOTE_KEYS[key].default
+
+
+def _stage(project: Project, staging: bool, observer: Observer) -> None:
+    if staging:
+        stage(project.git, [safe_path(_TRACKED)], observer=observer)

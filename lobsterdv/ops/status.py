@@ -1,0 +1,211 @@
+"""status: what changed, what is not kept, not here or not shared. Reads no network, takes no lock, and bytes only
+where a stat cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lobsterdv.digest import Digest
+from lobsterdv.errors import ConflictedPointer, CorruptContent, LobsterError, MissingContent
+from lobsterdv.events import Advanced, Finished, Observer, Started
+from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.pointer import SUFFIX
+from lobsterdv.index.pushed import load_marker, load_pushed
+from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
+from lobsterdv.ops.connection import place_key
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
+from lobsterdv.ops.exchange import interrupted
+from lobsterdv.ops.resolve import entries_of
+from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.links import see_through
+from lobsterdv.worktree.look import Changes, look
+from lobsterdv.worktree.scan import Found, scan
+
+WorkState = Literal["clean", "modified", "absent", "partial", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """One dataset against its pointer.
+
+    ``work``: ``clean``; ``modified``; ``absent`` (not checked out); ``partial`` (some of a directory is
+    checked out, unmodified); ``unknown`` (there is something, but the version's listing is not here).
+    ``missing_files`` are contents of the version that the cache lacks; None when not even the listing is
+    here. ``pushed`` is by what this machine knows of the default remote; None when it never asked.
+    """
+
+    path: str
+    digest: Digest
+    size: int
+    files: int | None
+    kind: str
+    work: WorkState
+    modified: list[str]
+    new: list[str]
+    deleted: list[str]
+    missing_files: int | None
+    pushed: bool | None
+
+    @property
+    def is_lost(self) -> bool:
+        """Neither here nor known to be at the remote."""
+        return self.missing_files != 0 and self.pushed is False
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A pointer with git's merge markers, and the two versions it was merged from (empty when unreadable)."""
+
+    path: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untracked:
+    """A large file that neither git nor lobsterdv tracks. ``size`` in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass
+class StatusReport:
+    remote: str
+    datasets: list[DatasetStatus] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    untracked: list[Untracked] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def has_changes(self) -> bool:
+        """What ``--exit-code`` asks: anything modified, conflicted, lost or interrupted."""
+        return bool(
+            self.conflicts
+            or self.interrupted
+            or any(d.work in ("modified", "unknown") or d.is_lost for d in self.datasets)
+        )
+
+
+def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -> StatusReport:
+    """Look at the datasets that ``paths`` mean (all without paths). Three git processes at most."""
+    known = work_pointers(project)
+    selected, failures = select(known, paths)
+    report = StatusReport(project.remote().name)
+    for failure in failures:
+        if isinstance(failure.error, ConflictedPointer):
+            report.conflicts.append(Conflict(failure.path, failure.error.ours, failure.error.theirs))
+        else:
+            report.failures.append(failure)
+    pushed = _pushed_versions(project)
+    observer(Started("looking", sum(s.dataset.pointer.size for s in selected)))
+    for dataset in dict.fromkeys(s.dataset for s in selected):
+        try:
+            report.datasets.append(_one(project, dataset, pushed, observer))
+        except LobsterError as error:
+            report.failures.append(Failure(dataset.path, error))
+    observer(Finished("looking"))
+    report.untracked = _big_untracked(project, known.good, paths)
+    report.interrupted = interrupted(project.state)
+    return report
+
+
+def _one(
+    project: Project, dataset: Dataset, pushed: set[tuple[str, Digest]] | None, observer: Observer
+) -> DatasetStatus:
+    pointer = dataset.pointer
+    started_ns = int(project.now() * 1e9)
+    place = place_of(project, dataset.path)
+    memory = load_seen(project.index, str(place))
+    found = _found(project, dataset)
+    try:
+        entries = entries_of(project, dataset.path, pointer)
+        missing: int | None = len(project.cache.missing(e.digest for e in entries if e.digest is not None))
+    except (MissingContent, CorruptContent):
+        entries, missing = None, None
+    changes = Changes()
+    work: WorkState = "absent" if found is None else "unknown"
+    if found is not None and entries is not None:
+        version: Mapping[str, Entry] = {entry.path: entry for entry in entries}
+        changes = look(place, found, version, memory, progress=lambda n: observer(Advanced("looking", n)))
+        work = _judge(changes, memory)
+        if changes.read and memory is not None:
+            _refresh(project, str(place), memory, found, changes, started_ns)
+    return DatasetStatus(
+        dataset.path,
+        pointer.digest,
+        pointer.size,
+        pointer.files,
+        pointer.kind,
+        work,
+        sorted(changes.modified),
+        sorted(changes.new),
+        sorted(changes.deleted),
+        missing,
+        None if pushed is None else (dataset.path, pointer.digest) in pushed,
+    )
+
+
+def _found(project: Project, dataset: Dataset) -> list[Found] | None:
+    """What lies in the dataset's place; None when nothing does."""
+    place = project.root / dataset.path
+    try:
+        seen = scan(place, ignore=Ignore.above(project.root, dataset.path), relative=dataset.path, nested_suffix=SUFFIX)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return see_through(seen.found, place, project.cache.folder / "files")
+
+
+def _judge(changes: Changes, memory: Seen | None) -> WorkState:
+    """Paths that were never checked out here are absent, not deleted."""
+    never = [path for path in changes.deleted if memory is not None and path not in memory.files]
+    if memory is not None and memory.files and len(never) == len(changes.deleted) and never:
+        if not changes.modified and not changes.new:
+            changes.deleted.clear()
+            return "partial"
+        changes.deleted.clear()
+    return "modified" if changes else "clean"
+
+
+def _refresh(
+    project: Project, place: str, memory: Seen, found: Sequence[Found], changes: Changes, started_ns: int
+) -> None:
+    """Remember what was read, so that the next look at these files costs a stat."""
+    unchanged = set(changes.modified)
+    files = {}
+    for item in found:
+        if item.path in changes.read and item.path not in unchanged:
+            read = changes.read[item.path]
+            files[item.path] = SeenFile(read.signature, read.digest, read.checksum)
+        elif (known := memory.trusts(item.path, item.signature)) is not None:
+            files[item.path] = SeenFile(known.signature, known.digest, known.checksum)
+    save_seen(project.index, place, Seen(started_ns, memory.digest, files))
+
+
+def _pushed_versions(project: Project) -> set[tuple[str, Digest]] | None:
+    marker = load_marker(project.index, place_key(project.remote()))
+    if marker is None:
+        return None
+    rows = load_pushed(project.index, f"{marker[1]}/{project.project_id}")
+    return {(row.path, row.version) for row in rows}
+
+
+def _big_untracked(project: Project, datasets: Mapping[str, Dataset], paths: Sequence[str]) -> list[Untracked]:
+    least = project.config.number("big_file")
+    big = []
+    for path in project.git.untracked():
+        if paths and not any(path == p or path.startswith(p.rstrip("/") + "/") for p in paths):
+            continue
+        if path in datasets or enclosing(dict(datasets), path):
+            continue
+        try:
+            size = (project.root / path).lstat().st_size
+        except OSError:
+            continue
+        if size >= least:
+            big.append(Untracked(path, size))
+    return sorted(big, key=lambda u: u.path)
