@@ -1,0 +1,170 @@
+"""list: datasets, the files inside one, or what a remote's catalog knows. Fetches no content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lobsterdv import workers
+from lobsterdv.blobs.remote import Remote, manifests, read_marker, read_table
+from lobsterdv.digest import Digest, digest_of
+from lobsterdv.errors import CorruptContent, FormatError, KeyMissing, LobsterError, MissingContent, NotARemote
+from lobsterdv.events import Observer
+from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
+from lobsterdv.index.pushed import load_marker, load_pushed
+from lobsterdv.ops.connection import connect, place_key
+from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
+from lobsterdv.ops.fetch import entries_below
+from lobsterdv.ops.resolve import entries_of, listing_from_table
+from lobsterdv.stores.base import Store
+
+Where = Literal["here", "remote", "both", "nowhere", "partly here", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """A dataset. ``where`` is by what this machine knows without asking; ``unknown`` when it never asked the remote
+    and the content is not here."""
+
+    path: str
+    digest: Digest
+    size: int
+    files: int | None
+    kind: str
+    message: str | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One entry of a directory; ``here`` tells whether the cache has it (None for links and folders)."""
+
+    path: str
+    type: str
+    size: int
+    digest: Digest | None
+    target: str | None
+    here: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """The latest push of a dataset in a remote's catalog."""
+
+    project: str
+    path: str
+    digest: Digest
+    size: int
+    files: int | None
+    kind: str
+    at: str
+    by: str
+    versions: int
+
+
+@dataclass
+class ListReport:
+    """Exactly one of the three lists is filled."""
+
+    datasets: list[DatasetRow] = field(default_factory=list)
+    files: list[FileRow] = field(default_factory=list)
+    catalog: list[CatalogRow] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def list_project(
+    project: Project, paths: Sequence[str] = (), *, rev: str | None = None, observer: Observer
+) -> ListReport:
+    """Datasets; or, when one path names a directory dataset or something inside one, the files there.
+
+    Only when a directory's listing is not here is its manifest (no content) read from the remote.
+    """
+    selected, failures = select(pointers(project, rev), paths, rev=rev)
+    report = ListReport(failures=failures)
+    alone = selected[0] if len(selected) == 1 and len(paths) == 1 else None
+    if alone and alone.dataset.pointer.is_directory and (alone.below or alone.dataset.path in paths[0]):
+        try:
+            entries = _entries(project, alone)
+        except LobsterError as error:
+            report.failures.append(Failure(paths[0], error))
+            return report
+        missing = set(project.cache.missing(e.digest for e in entries if e.digest is not None))
+        report.files = [
+            FileRow(
+                e.path, e.type.value, e.size, e.digest, e.target, None if e.digest is None else e.digest not in missing
+            )
+            for e in entries
+        ]
+        return report
+    pushed = _pushed(project)
+    report.datasets = [_dataset_row(project, s.dataset, pushed) for s in selected]
+    return report
+
+
+def list_remote(store: Store, *, jobs: int) -> ListReport:
+    """The datasets of every project in a remote, by their latest push. Raises NotARemote, RemoteError."""
+    if read_marker(store) is None:
+        raise NotARemote(store.url, "nothing was pushed there yet")
+
+    def read(key: str) -> tuple[str, Record] | None:
+        try:
+            data = store.read_whole(key, limit=MAX_RECORD_BYTES)
+            named = key.rpartition("/")[2] == f"{digest_of(data).hex()}.yaml"
+            record = parse_record(data, what=key) if named else None
+        except (KeyMissing, FormatError, CorruptContent):
+            return None
+        return None if record is None else (key.split("/")[1], record)
+
+    keys = [stat.key for stat in store.list("catalog/") if stat.key.count("/") == 2]
+    latest: dict[tuple[str, str], tuple[Record, int]] = {}
+    for found in workers.each(read, keys, jobs=jobs):
+        if found is not None:
+            owner, record = found
+            best, count = latest.get((owner, record.path), (record, 0))
+            latest[owner, record.path] = (record if record.at >= best.at else best, count + 1)
+    rows = [
+        CatalogRow(owner, path, r.pointer.digest, r.pointer.size, r.pointer.files, r.pointer.kind, r.at, r.by, count)
+        for (owner, path), (r, count) in sorted(latest.items())
+    ]
+    return ListReport(catalog=rows)
+
+
+def _entries(project: Project, selection: Selected) -> Sequence[Entry]:
+    dataset, below = selection
+    pointer = dataset.pointer
+    try:
+        entries = entries_of(project, dataset.path, pointer)
+    except (MissingContent, CorruptContent):
+        room: Remote = connect(project, project.remote())
+        _, manifest = next(manifests(room, pointer.digest, name=dataset.path, is_directory=True))
+        table = read_table(room, manifest, name=dataset.path)
+        entries = listing_from_table(project, dataset.path, pointer.digest, table, room.url).entries
+    return entries_below(entries, below, dataset.path)
+
+
+def _dataset_row(project: Project, dataset: Dataset, pushed: set[tuple[str, Digest]] | None) -> DatasetRow:
+    pointer = dataset.pointer
+    try:
+        wanted = {e.digest for e in entries_of(project, dataset.path, pointer) if e.digest is not None}
+        missing = len(project.cache.missing(wanted))
+    except (MissingContent, CorruptContent):
+        wanted, missing = {pointer.digest}, 1
+    there = pushed is not None and (dataset.path, pointer.digest) in pushed
+    where: Where
+    if not missing:
+        where = "both" if there else "here"
+    elif there:
+        where = "remote" if missing == len(wanted) else "partly here"
+    else:
+        where = "unknown" if pushed is None else "nowhere"
+    return DatasetRow(dataset.path, pointer.digest, pointer.size, pointer.files, pointer.kind, pointer.message, where)
+
+
+def _pushed(project: Project) -> set[tuple[str, Digest]] | None:
+    marker = load_marker(project.index, place_key(project.remote()))
+    if marker is None:
+        return None
+    return {(r.path, r.version) for r in load_pushed(project.index, f"{marker[1]}/{project.project_id}")}

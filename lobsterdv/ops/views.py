@@ -1,0 +1,108 @@
+"""Read-only paths into the cache, under names people know: a file under its dataset's name, a directory version as
+a derived tree. Made atomically, checked every time they are given out, and rebuilt when anything is off."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from lobsterdv import durable
+from lobsterdv.digest import Digest, checksum_of
+from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
+from lobsterdv.ops.context import Project
+from lobsterdv.signature import signature_of
+from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.look import look
+from lobsterdv.worktree.scan import scan
+
+
+def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry], *, is_directory: bool) -> Path:
+    """The path of a version whose content the cache holds; ``name`` is its last part.
+
+    The bytes were verified when the view was made, and its files' signatures are unchanged since; else
+    it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
+    """
+    view = project.cache.views / digest.hex() / name
+    version = {entry.path: entry for entry in entries}
+    memory = load_seen(project.index, str(view))
+    if memory is not None and memory.digest == digest and os.path.lexists(view):
+        found = scan(view, ignore=Ignore(), relative=name, nested_suffix="\0").found
+        if not look(view, found, version, memory):
+            return view
+    _build(project, view, entries, digest, is_directory=is_directory)
+    return view
+
+
+def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Digest, *, is_directory: bool) -> None:
+    durable.make_folder(view.parent)
+    stage = view.parent / f".making-{os.getpid()}-{secrets.token_hex(6)}"
+    started_ns = int(project.now() * 1e9)
+    files: dict[str, SeenFile] = {}
+    try:
+        with durable.translating(view):
+            if is_directory:
+                stage.mkdir()
+            for entry in entries:
+                path = stage / entry.path if entry.path else stage
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if entry.type is EntryType.FOLDER:
+                    path.mkdir(parents=True, exist_ok=True)
+                elif entry.target is not None:
+                    path.symlink_to(entry.target)
+                else:
+                    files[entry.path] = _put_file(project, path, entry, name=view.name)
+            if _is_folder(view):
+                old = view.parent / f".old-{os.getpid()}-{secrets.token_hex(6)}"
+                view.rename(old)
+                shutil.rmtree(old, ignore_errors=True)
+            stage.rename(view)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True) if _is_folder(stage) else stage.unlink(missing_ok=True)
+        raise
+    for path_below, known in files.items():  # a rename changes the ctime of a file
+        now = signature_of((view / path_below if path_below else view).lstat())
+        files[path_below] = SeenFile(now, known.digest, known.checksum)
+    if not is_directory:
+        project.cache.relinked(digest)
+    save_seen(project.index, str(view), Seen(max(started_ns, _newest_ns(files) + 3_000_000_000), digest, files))
+
+
+def _put_file(project: Project, path: Path, entry: Entry, *, name: str) -> SeenFile:
+    """A hard link to the verified plain file where that works, else a verified copy."""
+    assert entry.digest is not None
+    executable = entry.type is EntryType.EXECUTABLE
+    if project.cache.is_plain(entry.digest) and not executable and entry.size:
+        source = project.cache.verified_path(entry.digest, name=name)
+        try:
+            os.link(source, path)
+        except OSError:
+            pass  # another file system or too many links: a copy
+        else:
+            project.cache.relinked(entry.digest)
+            known = project.cache.ledger.look_up(entry.digest.hex())
+            return SeenFile(signature_of(path.lstat()), entry.digest, known[1] if known else b"\0" * 16)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        data = project.cache.read_packed(entry.digest, name=name)
+        if data is not None:
+            os.write(descriptor, data)
+            checksum = checksum_of(data)
+        else:
+            _, checksum = project.cache.copy_out(entry.digest, descriptor, name=name)
+        os.fchmod(descriptor, 0o555 if executable else 0o444)
+    finally:
+        os.close(descriptor)
+    return SeenFile(signature_of(path.lstat()), entry.digest, checksum)
+
+
+def _newest_ns(files: dict[str, SeenFile]) -> int:
+    """Views are read-only and in the cache: what was just written there is not edited within the same tick."""
+    return max((known.signature.mtime_ns for known in files.values()), default=0)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
