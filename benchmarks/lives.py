@@ -130,7 +130,9 @@ def _open(bench: Bench, tool: Tool, shape: Shape, repetition: int, folder: Path,
         make_bucket(bench.peers, bench.endpoint, bucket)
         site.origin.mkdir(parents=True)
         if tool.versions_data:
-            _set_up(site, site.origin, ("git init -q -b main",), tool.set_up)
+            _git(site, site.origin, "init -q -b main")
+            for line in tool.set_up:
+                _untimed(site.words(line), site.origin, site)
             _git(site, site.origin, "add -A", "commit -qm set-up")
         _copy(reference / shape.name, site.origin / shape.name)
     except subprocess.CalledProcessError as error:
@@ -164,7 +166,6 @@ def _prepare(site: Site, step: str) -> None:
     if step == "pull":
         if site.tool.versions_data:
             _git(site, site.folder, "clone -q origin clone")
-            _set_up(site, site.clone, (), site.tool.after_clone)
         else:
             site.clone.mkdir()
 
@@ -206,13 +207,6 @@ def _bucket_bytes(bench: Bench, site: Site) -> int:
     argv = [bench.peers.s5cmd, "--endpoint-url", bench.endpoint, "du", f"s3://{site.bucket}/*"]
     done = subprocess.run(argv, env=site.environment(site.origin), check=True, capture_output=True, text=True)
     return int(done.stdout.split()[0])
-
-
-def _set_up(site: Site, repository: Path, first: tuple[str, ...], lines: tuple[str, ...]) -> None:
-    for line in first:
-        _untimed(line.split(), repository, site)
-    for line in lines:
-        _untimed(site.words(line), repository, site)
 
 
 def _git(site: Site, repository: Path, *lines: str) -> None:

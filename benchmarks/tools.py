@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 class Tool:
     """One program and its commands.
 
-    `set_up` makes a fresh git repository ready, `after_clone` a fresh clone; neither is timed. `steps` are timed.
-    `check` must end with 0 when nothing changed and with another code when something did. `cache` is where,
+    `set_up` makes a fresh git repository ready and is committed, so that a clone is ready too; only `steps` are
+    timed. `check` must end with 0 when nothing changed and with another code when something did. `cache` is where,
     in a repository, the tool keeps content. A tool without `set_up` copies files and knows no repository.
     """
 
@@ -27,7 +27,6 @@ class Tool:
     program: tuple[str, ...]
     steps: dict[str, str]
     set_up: tuple[str, ...] = ()
-    after_clone: tuple[str, ...] = ()
     check: str = ""
     cache: str = ""
     version: str = "--version"
@@ -44,15 +43,14 @@ def all_tools(peers: Peers) -> dict[str, Tool]:
 
 
 def _lobsterdv() -> Tool:
-    remote = (
-        "remote add bench s3://{bucket}/store --endpoint-url {endpoint} --addressing path",
-        "remote default bench",
-    )
     return Tool(
         name="lobsterdv",
         program=(sys.executable, "-m", "lobsterdv"),
-        set_up=("init", *remote),
-        after_clone=remote,
+        set_up=(
+            "init",
+            "remote add bench s3://{bucket}/store --endpoint-url {endpoint} --addressing path",
+            "remote default bench",
+        ),
         steps={
             "add": "add {target}",
             "status": "status",
