@@ -1,4 +1,4 @@
-"""doctor: does everything here work as it should? Each finding says its state, the reason and the command that fixes it."""
+"""doctor: does everything here work as it should? Each finding says its state, its reason and what fixes it."""
 
 from __future__ import annotations
 

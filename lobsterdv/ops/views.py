@@ -27,7 +27,7 @@ def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry
     it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
     """
     view = project.cache.views / digest.hex() / name
-    version = {entry.path: entry for entry in entries}
+    version: dict[str, Entry] = {entry.path: entry for entry in entries}
     memory = load_seen(project.index, str(view))
     if memory is not None and memory.digest == digest and os.path.lexists(view):
         found = scan(view, ignore=Ignore(), relative=name, nested_suffix="\0").found

@@ -1,0 +1,316 @@
+"""DataManager: the Python face. It resolves names to verified bytes and never asks where they are.
+
+::
+
+    dm = DataManager()                       # the project of the current directory
+    adata = dm.load("data/counts.h5ad")      # fetched if needed, verified, cached
+    dm.save(adata, "data/normalised.h5ad", message="log1p", inputs=["data/counts.h5ad"])
+    dm.push()
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from lobsterdv.anndata_.kinds import kind_of
+from lobsterdv.digest import Digest
+from lobsterdv.errors import LobsterError, MissingContent, NotTracked, RemoteError, UsageError
+from lobsterdv.events import Observer, Warned, silent
+from lobsterdv.formats.pointer import SUFFIX, Input, Pointer, parse_pointer
+from lobsterdv.ops.add import AddReport, add
+from lobsterdv.ops.checkout import CheckoutReport, checkout
+from lobsterdv.ops.context import Failure
+from lobsterdv.ops.datasets import PATTERN, dataset_of, place_of, pointers, select
+from lobsterdv.ops.fetch import FetchReport, fetch
+from lobsterdv.ops.locate import locate
+from lobsterdv.ops.plan import make_plan
+from lobsterdv.ops.pull import PullReport, pull
+from lobsterdv.ops.push import PushReport, push
+from lobsterdv.ops.status import StatusReport, status
+from lobsterdv.ops.streaming import open_stream
+from lobsterdv.paths import safe_path
+from lobsterdv.project import open_project
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a dataset. ``size`` in bytes; ``files`` for directories; ``commit`` the git commit that
+    names it, None for the work tree's; ``summary`` shapes and names, never values."""
+
+    name: str
+    digest: Digest
+    size: int
+    kind: str
+    files: int | None
+    message: str | None
+    summary: Mapping[str, Any]
+    commit: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest.hex()[:12]}"
+
+
+class DataManager:
+    """One project. Threads may share one; processes may each have one.
+
+    Names are dataset paths relative to the project's root, or paths inside a directory dataset. ``rev``
+    (anything git takes) is used wherever a call gives none; None means the work tree's pointers. Errors
+    are ``lobsterdv.errors``; when several items of a call fail, the first error carries the others as notes.
+    """
+
+    def __init__(
+        self,
+        project: str | os.PathLike[str] | None = None,
+        *,
+        rev: str | None = None,
+        remote: str | None = None,
+        observer: Observer = silent,
+    ) -> None:
+        """Open the project that the folder ``project`` (default: the current one) is in. Raises NoGit, NotAProject."""
+        self._project = open_project(Path.cwd() if project is None else Path(project), observer=observer)
+        self._rev = rev
+        self._remote = remote
+        self._observer = observer
+
+    def __repr__(self) -> str:
+        return f"DataManager({str(self._project.root)!r})"
+
+    def __enter__(self) -> DataManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def root(self) -> Path:
+        """The project's root folder."""
+        return self._project.root
+
+    def path(self, name: str, rev: str | None = None) -> Path:
+        """A verified, read-only local path, fetched if needed; for a directory, the derived tree in the cache.
+
+        Do not write there: copy, or ``pull`` into the work tree. Raises NotTracked, MissingContent (also
+        when the remote cannot be asked: it then says what is missing, where it is and what to type),
+        CorruptContent.
+        """
+        try:
+            report = locate(
+                self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
+            )
+        except RemoteError as error:
+            raise self._out_of_reach(name, rev, error) from error
+        assert report.path is not None
+        return report.path
+
+    def open(self, name: str, mode: str = "rb", rev: str | None = None) -> IO[Any]:
+        """A file of a version, read-only (``rb`` or ``r``, which is UTF-8): from the cache when it is there, else
+        streamed from the remote, where only what is read travels. Raises as ``path``, UsageError for other modes."""
+        if mode not in ("rb", "r", "rt"):
+            raise UsageError(f"mode {mode!r}: versions are read-only, so the mode is 'rb' or 'r'")
+        try:
+            stream = open_stream(
+                self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
+            )
+        except RemoteError as error:
+            raise self._out_of_reach(name, rev, error) from error
+        return stream if mode == "rb" else io.TextIOWrapper(stream, encoding="utf-8")
+
+    def load(self, name: str, rev: str | None = None, backed: bool = False) -> Any:
+        """The data itself: AnnData, MuData, DataFrame by kind, or the Path of anything else.
+
+        ``backed`` keeps an h5ad's X on disk (read-only). Raises as ``path``, and FormatError for data
+        that its library cannot read.
+        """
+        from lobsterdv.anndata_.reading import load  # noqa: PLC0415 - start-up time
+
+        path = self.path(name, rev)
+        version = self.resolve(name, rev)
+        return load(path, kind_of(path), name=version.name.rpartition("/")[2], backed=backed)
+
+    def save(
+        self,
+        obj_or_path: object,
+        name: str,
+        *,
+        message: str | None = None,
+        inputs: Sequence[str | Version] = (),
+    ) -> Version:
+        """Write an AnnData, MuData or DataFrame, or copy a file or directory, to ``name`` in the work tree and add
+        it as a version made from ``inputs``.
+
+        What is there is replaced in one step, after the new data is whole; unsaved changes go to the trash.
+        Raises UsageError for other objects, LocalIOError, Refused.
+        """
+        name = self._name(name)
+        target = place_of(self._project, safe_path(dataset_of(name)))
+        if not (isinstance(obj_or_path, str | os.PathLike) and Path(obj_or_path).absolute() == target):
+            self._write(obj_or_path, name, target)
+        given = tuple(self._input(item) for item in inputs)
+        report = add(self._project, [name], message=message, inputs=given or None, observer=self._observer)
+        _raise_first(report.failures)
+        return self.resolve(name)
+
+    def add(self, *paths: str, message: str | None = None) -> AddReport:
+        """Keep files or directories of the work tree as new versions. See ``lobsterdv add``."""
+        report = add(self._project, [self._name(p) for p in paths], message=message, observer=self._observer)
+        _raise_first(report.failures)
+        return report
+
+    def push(self, *paths: str, remote: str | None = None) -> PushReport:
+        """Send versions to the remote. See ``lobsterdv push``."""
+        names = [self._name(p) for p in paths]
+        report = push(self._project, names, remote=remote or self._remote, observer=self._observer)
+        _raise_first(report.failures)
+        return report
+
+    def fetch(self, *paths: str, rev: str | None = None, remote: str | None = None) -> FetchReport:
+        """Bring versions into the cache. See ``lobsterdv fetch``."""
+        names = [self._name(p) for p in paths]
+        report = fetch(
+            self._project, names, rev=rev or self._rev, remote=remote or self._remote, observer=self._observer
+        )
+        _raise_first(report.failures)
+        return report
+
+    def pull(self, *paths: str, rev: str | None = None, remote: str | None = None, force: bool = False) -> PullReport:
+        """Bring versions into the cache and the work tree. See ``lobsterdv pull``."""
+        names = [self._name(p) for p in paths]
+        report = pull(
+            self._project, names, rev=rev or self._rev, remote=remote or self._remote, force=force,
+            observer=self._observer,
+        )  # fmt: skip
+        _raise_first(report.failures)
+        return report
+
+    def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> CheckoutReport:
+        """Put cached versions into the work tree. See ``lobsterdv checkout``."""
+        names = [self._name(p) for p in paths]
+        report = checkout(self._project, names, rev=rev or self._rev, force=force, observer=self._observer)
+        _raise_first(report.failures)
+        return report
+
+    def status(self, *paths: str) -> StatusReport:
+        """What changed, is not here or is not shared. See ``lobsterdv status``. Failures stay in the report."""
+        return status(self._project, [self._name(p) for p in paths], observer=self._observer)
+
+    def datasets(self, rev: str | None = None) -> list[Version]:
+        """Every dataset's version, in the work tree or at a revision, by name. Broken pointers are left out."""
+        wanted = rev or self._rev
+        commit = self._project.git.commit_of(wanted) if wanted else None
+        found = pointers(self._project, wanted).good
+        return [_version(d.path, d.pointer, commit) for d in found.values()]
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of a dataset in the history of HEAD, newest first, each with the commit that introduced it.
+
+        Raises NotTracked for a name that never was a dataset.
+        """
+        name = dataset_of(self._name(name))
+        git = self._project.git
+        changes = [c for c in git.history(["HEAD"], PATTERN) if c.path == name + SUFFIX]
+        contents = git.read(change.blob for change in changes)
+        found: list[Version] = []
+        for change in changes:
+            try:
+                pointer = parse_pointer(contents[change.blob], what=change.path)
+            except LobsterError:
+                continue
+            if found and found[-1].digest == pointer.digest:
+                found.pop()  # the same content: the older commit introduced it
+            found.append(_version(name, pointer, change.commit))
+        if not changes and name not in pointers(self._project, None).good:
+            raise NotTracked(name)
+        return found
+
+    def resolve(self, name: str, rev: str | None = None) -> Version:
+        """The version that a name means, at ``rev`` or in the work tree. Raises NotTracked, UnknownRevision."""
+        wanted = rev or self._rev
+        selected, failures = select(pointers(self._project, wanted), [self._name(name)], rev=wanted)
+        if failures or len(selected) != 1:
+            raise failures[0].error if failures else NotTracked(name, wanted)
+        dataset, below = selected[0]
+        commit = self._project.git.commit_of(wanted) if wanted else None
+        version = _version(dataset.path, dataset.pointer, commit)
+        return replace(version, name=f"{dataset.path}/{below}") if below else version
+
+    def close(self) -> None:
+        """Let go of files and connections; the manager must not be used afterwards."""
+        self._project.close()
+
+    def _name(self, name: str | os.PathLike[str]) -> str:
+        """A name as given: relative to the root; an absolute path inside the project is made so."""
+        text = os.fspath(name)
+        if os.path.isabs(text):
+            try:
+                return Path(text).relative_to(self._project.root).as_posix()
+            except ValueError:
+                raise UsageError(f"{text} is outside the project {self._project.root}") from None
+        return text.removeprefix("./")
+
+    def _input(self, item: str | Version) -> Input:
+        version = item if isinstance(item, Version) else self.resolve(item)
+        return Input(safe_path(version.name), version.digest)
+
+    def _out_of_reach(self, name: str, rev: str | None, error: RemoteError) -> MissingContent:
+        version = self.resolve(name, rev)
+        url = self._project.remote(self._remote).url
+        where = f"the cache, and {url}, where it should be, could not be asked: {error}"
+        return MissingContent(f"{name} ({version.size} bytes; type `lobsterdv pull {name}` once it can be)",
+                              str(version.digest), where, version.size)  # fmt: skip
+
+    def _write(self, obj_or_path: object, name: str, target: Path) -> None:
+        """Bring new data to ``target`` in one step, by way of a staging folder on its file system."""
+        from lobsterdv.anndata_.writing import write  # noqa: PLC0415 - start-up time
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stages = self._project.state / "stage"
+        stages.mkdir(parents=True, exist_ok=True)
+        home = stages if stages.stat().st_dev == target.parent.stat().st_dev else target.parent
+        stage = home / f".lobsterdv-stage-{os.getpid()}-{secrets.token_hex(6)}"
+        stage.mkdir(mode=0o700)
+        try:
+            new = stage / "new"
+            if isinstance(obj_or_path, str | os.PathLike):
+                source = Path(obj_or_path)
+                shutil.copytree(source, new, symlinks=True) if source.is_dir() else shutil.copyfile(source, new)
+            else:
+                write(obj_or_path, new, name=name.rpartition("/")[2])
+            if os.path.lexists(target):
+                self._set_aside(name, target, stage)
+            new.rename(target)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+    def _set_aside(self, name: str, target: Path, stage: Path) -> None:
+        """Make room: into the stage, which is deleted, when all of it is kept; else into the trash."""
+        is_directory = target.is_dir() and not target.is_symlink()
+        plan = make_plan(self._project, name, [], is_directory=is_directory)
+        if not plan.unsaved:
+            if is_directory:
+                target.rename(stage / "old")
+            return
+        trash = self._project.state / "trash" / f"{int(self._project.now())}-{secrets.token_hex(4)}" / name
+        trash.parent.mkdir(parents=True)
+        shutil.move(target, trash)
+        self._observer(Warned(f"{name} had unsaved changes; they are in {trash}"))
+
+
+def _version(name: str, pointer: Pointer, commit: str | None) -> Version:
+    return Version(
+        name, pointer.digest, pointer.size, pointer.kind, pointer.files, pointer.message, pointer.summary or {}, commit
+    )
+
+
+def _raise_first(failures: Sequence[Failure]) -> None:
+    if failures:
+        error = failures[0].error
+        for other in failures[1:]:
+            error.add_note(f"{other.path}: {other.error}")
+        raise error

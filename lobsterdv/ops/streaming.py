@@ -1,0 +1,81 @@
+"""open: a file of any version as a stream; from the cache when it is there, else in place from the remote."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO, cast
+
+from lobsterdv.blobs.remote import manifests, read_table
+from lobsterdv.blobs.stream import RemoteFile
+from lobsterdv.digest import Digest
+from lobsterdv.errors import ContentError, CorruptContent, LobsterError, MissingContent, NotTracked, Refused
+from lobsterdv.events import Observer
+from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.table import Content
+from lobsterdv.ops.connection import connect
+from lobsterdv.ops.context import Project
+from lobsterdv.ops.datasets import Selected, pointers, select
+from lobsterdv.ops.fetch import entries_below
+from lobsterdv.ops.resolve import entries_of
+
+
+def open_stream(
+    project: Project, name: str, *, rev: str | None = None, remote: str | None = None, observer: Observer
+) -> BinaryIO:
+    """The bytes of a dataset that is a file, or of a file inside a directory dataset. Seekable, read-only.
+
+    Raises NotTracked, Refused for a directory, MissingContent, CorruptContent, RemoteError; reading a
+    stream from the remote may raise the last three too.
+    """
+    selected, failures = select(pointers(project, rev), [name], rev=rev)
+    if failures or len(selected) != 1:
+        raise failures[0].error if failures else NotTracked(name, rev)
+    selection = selected[0]
+    digest = _local_digest(project, selection, name)
+    if digest is not None and not project.cache.missing([digest]):
+        if project.cache.is_plain(digest):
+            return project.cache.verified_path(digest, name=name).open("rb")
+        return io.BytesIO(project.cache.read_small(digest, name=name))
+    room = connect(project, project.remote(remote))
+    pointer = selection.dataset.pointer
+    problem: LobsterError = MissingContent(name, str(pointer.digest), room.url)
+    try:
+        for _, manifest in manifests(
+            room, pointer.digest, name=selection.dataset.path, is_directory=pointer.is_directory
+        ):
+            try:
+                table = read_table(room, manifest, name=selection.dataset.path, below=selection.below)
+                content = _content(selection, table.entries, table.contents, name)
+            except ContentError as error:
+                problem = error
+                continue
+            return cast(BinaryIO, io.BufferedReader(RemoteFile(room, content, name=name), buffer_size=64 << 10))
+    except (MissingContent, CorruptContent) as error:
+        problem = error
+    raise problem
+
+
+def _local_digest(project: Project, selection: Selected, name: str) -> Digest | None:
+    """The file's digest, when the listing that tells it is here."""
+    dataset, below = selection
+    if dataset.pointer.is_directory and not below:
+        raise Refused(name, "it is a directory; name a file in it, or use path()", "directory")
+    try:
+        entries = entries_of(project, dataset.path, dataset.pointer)
+    except (MissingContent, CorruptContent):
+        return None
+    return _the_file(entries_below(entries, below, dataset.path), below, name).digest
+
+
+def _content(selection: Selected, entries: tuple[Entry, ...], contents: tuple[Content, ...], name: str) -> Content:
+    if not selection.dataset.pointer.is_directory:
+        return contents[0]
+    entry = _the_file(entries_below(entries, selection.below, selection.dataset.path), selection.below, name)
+    return next(c for c in contents if c.digest == entry.digest)
+
+
+def _the_file(entries: object, below: str, name: str) -> Entry:
+    chosen = [e for e in cast(tuple[Entry, ...], entries) if e.path == below]
+    if len(chosen) != 1 or chosen[0].digest is None:
+        raise Refused(name, "it is not a regular file", "directory")
+    return chosen[0]
