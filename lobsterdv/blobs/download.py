@@ -74,16 +74,20 @@ def plan_ranges(contents: Iterable[Content]) -> list[Range]:
     pieces = sorted((p for c in contents for p in pieces_of(c)), key=lambda p: (p.object.digest, p.offset))
     ranges: list[Range] = []
     group: list[Piece] = []
+    end = 0
     for piece in pieces:
-        if group:
-            end = max(p.offset + p.stored for p in group)
-            joined = max(end, piece.offset + piece.stored) - group[0].offset
-            if piece.object != group[0].object or piece.offset - end > GAP_BYTES or joined > RANGE_BYTES:
-                ranges.append(_range(group))
-                group = []
+        piece_end = piece.offset + piece.stored
+        if group and (
+            piece.object != group[0].object
+            or piece.offset - end > GAP_BYTES
+            or max(end, piece_end) - group[0].offset > RANGE_BYTES
+        ):
+            ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
+            group = []
+        end = max(end, piece_end) if group else piece_end
         group.append(piece)
     if group:
-        ranges.append(_range(group))
+        ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
     return ranges
 
 
@@ -203,7 +207,3 @@ class _Fetch:
         with self._lock:
             self._failed[digest] = error  # its Incoming is thrown away at the end, when no thread writes to it
 
-
-def _range(group: list[Piece]) -> Range:
-    start = group[0].offset
-    return Range(group[0].object, start, max(p.offset + p.stored for p in group) - start, tuple(group))

@@ -178,10 +178,9 @@ class Intake:
     def _holds(self, digest: Digest) -> bool:
         """True when a pack holds the bytes undamaged: an old bad copy must not keep a good one out."""
         try:
-            self._cache.packs.read(digest, name="")
-        except (CorruptContent, MissingContent):
+            return self._cache.read_packed(digest, name="") is not None
+        except CorruptContent:
             return False
-        return True
 
     def _is_right(self, digest: Digest) -> bool:
         try:
