@@ -99,6 +99,15 @@ class Git:
             literal = [f":(literal,top){p}" for p in wanted]
             self._git("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=_nul(literal))
 
+    def commit(self, message: str) -> str:
+        """Commit what is staged; returns the new commit. Two processes. Raises GitFailed when nothing is."""
+        self._git("commit", "--quiet", "--message", message)
+        return self.commit_of("HEAD")
+
+    def clone_to(self, folder: Path) -> None:
+        """Clone this repository to a new folder. One process."""
+        self._git("clone", "--quiet", "--", str(self.root), str(folder))
+
     def commit_of(self, rev: str) -> str:
         """The commit a revision names. One process. Raises UnknownRevision."""
         try:

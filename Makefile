@@ -1,0 +1,54 @@
+# make          everything CI checks        make demo   the main job on real data
+# make test     set up and run the tests    make bench  side by side with dvc and s5cmd
+# make test-s3  real S3 servers             make slow   the long properties and kill loops
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: all check lint types layers docs test test-s3 slow demo bench format clean
+
+all: check
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,demo,servers]"
+	touch $@
+
+check: lint types layers docs test
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+
+docs: $(STAMP)
+	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow"
+
+test-s3: $(STAMP)
+	$(BIN)/python -m pytest -m s3
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m slow
+
+demo: $(STAMP)
+	$(BIN)/lobsterdv demo
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
