@@ -2,7 +2,8 @@
 
 Reading refuses what makes YAML dangerous or ambiguous: anchors and aliases, tags, duplicate and merge
 keys, several documents, deep nesting, large input. Only ``null``, ``true``, ``false`` and JSON-style
-numbers are not strings; ``yes``, ``0123`` and dates stay text. It never builds Python objects.
+numbers are not strings; ``yes``, ``0123`` and dates stay text. It never builds Python objects. What could
+not be read back is not written.
 """
 
 from __future__ import annotations
@@ -21,20 +22,25 @@ Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 FORMAT: Final = 1
 MAX_BYTES: Final = 64 << 10
 MAX_DEPTH: Final = 8
+MAX_KEY: Final = 1000  # characters of a key as written; YAML parsers give up after 1,024
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-_FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_INT64: Final = range(-(1 << 63), 1 << 63)  # other integers are text: no reader may round them
+_FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]{1,3})?|[eE][+-]?[0-9]{1,3})")
 _WORDS: Final[dict[str, bool | None]] = {"null": None, "~": None, "": None, "true": True, "false": False}
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+=@%()-]*(?: [A-Za-z0-9_./+=@%()-]+)*")
 # What YAML 1.1 or 1.2 readers could take for something else than text is quoted.
 _AMBIGUOUS: Final = re.compile(r"(?:null|true|false|yes|no|on|off|y|n)", re.IGNORECASE)
-_ESCAPED: Final = re.compile('["\\\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff]')
+_ESCAPED: Final = re.compile('["\\\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]')
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
-def load_mapping(data: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> dict[str, Value]:
-    """Parse one document whose top is a mapping. Raises FormatError naming ``what``."""
+def load_mapping(data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> dict[str, Value]:
+    """Parse one document whose top is a mapping; nothing but comments is an empty one.
+
+    Raises FormatError naming ``what``.
+    """
     if len(data) > max_bytes:
         raise FormatError(what, f"{len(data)} bytes long; at most {max_bytes} are allowed")
     try:
@@ -42,22 +48,32 @@ def load_mapping(data: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> dict[
     except UnicodeDecodeError as error:
         raise FormatError(what, f"not UTF-8 (byte {error.start})") from None
     try:
-        value = _build(iter(yaml.parse(text, Loader=_LOADER)), what)
+        value = _build(iter(yaml.parse(text, Loader=_LOADER)), max_depth, what)
     except yaml.MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise FormatError(what, f"not valid YAML: {error.problem}{line}") from None
     except yaml.YAMLError as error:
         raise FormatError(what, f"not valid YAML: {str(error).splitlines()[0]}") from None
+    except (ValueError, OverflowError) as error:  # PyYAML's own parser, of escapes beyond Unicode
+        raise FormatError(what, f"not valid YAML: {error}") from None
     if not isinstance(value, dict):
         raise FormatError(what, "not a mapping of keys to values")
     return value
 
 
-def dump_mapping(mapping: Mapping[str, Value]) -> bytes:
-    """The one encoding of a mapping: block style, keys in the given order, LF, UTF-8."""
+def dump_mapping(mapping: Mapping[str, Value], *, max_depth: int = MAX_DEPTH) -> bytes:
+    """The one encoding of a mapping: block style, keys in the given order, LF, UTF-8.
+
+    Raises FormatError for what could not be read back: too deep, a key too long, text that is not Unicode.
+    """
+    _check_depth(mapping, max_depth)
     lines: list[str] = []
     _emit_mapping(mapping, 0, lines)
-    return ("\n".join(lines) + "\n").encode()
+    try:
+        return ("\n".join(lines) + "\n").encode() if lines else b"{}\n"
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        raise FormatError("text", f"{around!r} is not valid Unicode and cannot be written") from None
 
 
 def check_format(mapping: Mapping[str, Value], *, what: str) -> None:
@@ -74,7 +90,7 @@ def check_format(mapping: Mapping[str, Value], *, what: str) -> None:
         raise UnknownFeature(what, f"needs the feature {feature!r}, which this lobsterdv does not have", str(feature))
 
 
-def _build(events: Iterator[yaml.Event], what: str) -> Value:
+def _build(events: Iterator[yaml.Event], max_depth: int, what: str) -> Value:
     """Values from parser events, without recursion; stops at the first thing refused."""
     root: list[Value] = []
     # Each open container, and for mappings the key that waits for its value.
@@ -89,7 +105,9 @@ def _build(events: Iterator[yaml.Event], what: str) -> Value:
         if isinstance(event, yaml.ScalarEvent):
             container, keys = stack[-1]
             if isinstance(container, dict) and not keys:
-                if event.value in container or event.value == "<<":
+                if event.value == "<<" and not event.style:
+                    raise FormatError(what, f"merge keys are not allowed{_line(event)}")
+                if event.value in container:
                     raise FormatError(what, f"duplicate key {event.value!r}{_line(event)}")
                 keys.append(event.value)
             else:
@@ -98,12 +116,12 @@ def _build(events: Iterator[yaml.Event], what: str) -> Value:
             container, keys = stack[-1]
             if isinstance(container, dict) and not keys:
                 raise FormatError(what, f"a key must be plain text{_line(event)}")
-            if len(stack) > MAX_DEPTH:
-                raise FormatError(what, f"nested deeper than {MAX_DEPTH} levels")
+            if len(stack) > max_depth:
+                raise FormatError(what, f"nested deeper than {max_depth} levels")
             stack.append(({} if isinstance(event, yaml.MappingStartEvent) else [], []))
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             _place(stack, stack.pop()[0])
-    return root[0] if root else None
+    return root[0] if root else {}
 
 
 def _line(event: yaml.Event) -> str:
@@ -124,8 +142,8 @@ def _scalar(event: yaml.ScalarEvent) -> Value:
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text)
+    if _INT.fullmatch(text) and (whole := int(text)) in _INT64:
+        return whole
     if _FLOAT.fullmatch(text):
         number = float(text)
         return number if math.isfinite(number) else text
@@ -136,7 +154,7 @@ def _emit_mapping(mapping: Mapping[str, Value], indent: int, lines: list[str], f
     for key, value in mapping.items():
         start = first or " " * indent
         first = ""
-        head = start + _text(key) + ":"
+        head = start + _key(key) + ":"
         if isinstance(value, dict) and value:
             lines.append(head)
             _emit_mapping(value, indent + 2, lines)
@@ -164,12 +182,29 @@ def _leaf(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) if value in _INT64 else f'"{value}"'
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else f'"{value}"'
     if isinstance(value, str):
         return _text(value)
-    return "[]" if isinstance(value, list) else "{}"
+    if isinstance(value, list | dict) and not value:
+        return "[]" if isinstance(value, list) else "{}"
+    raise FormatError("value", f"a {type(value).__name__} cannot be written")
+
+
+def _key(key: str) -> str:
+    text = _text(key)
+    if len(text) > MAX_KEY:
+        raise FormatError("key", f"{key[:40]!r}… is too long; at most {MAX_KEY} characters are allowed")
+    return text
+
+
+def _check_depth(value: Value | Mapping[str, Value], left: int) -> None:
+    if isinstance(value, dict | list):
+        if not left:
+            raise FormatError("value", "nested too deeply to be written")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)
 
 
 def _text(text: str) -> str:
