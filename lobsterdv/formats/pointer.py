@@ -22,8 +22,9 @@ KINDS: Final = frozenset(get_args(Kind))
 _KNOWN: Final = frozenset(
     ["lobsterdv", "features", "digest", "size", "files", "kind", "executable", "message", "summary", "inputs", "run"]
 )
-_OURS: Final = re.compile(rb"^<{7} .*?^digest: *\"?(blake3:[0-9a-f]{64})", re.MULTILINE | re.DOTALL)
-_THEIRS: Final = re.compile(rb"^={7}$.*?^digest: *\"?(blake3:[0-9a-f]{64})", re.MULTILINE | re.DOTALL)
+_OURS: Final = re.compile(rb"^<{7} ", re.MULTILINE)
+_MIDDLE: Final = re.compile(rb"^={7}\r?$", re.MULTILINE)
+_DIGEST: Final = re.compile(rb"^digest: *\"?(blake3:[0-9a-f]{64})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,10 @@ def encode_pointer(pointer: Pointer) -> bytes:
 
 def parse_pointer(data: bytes, *, what: str) -> Pointer:
     """Bytes to a Pointer. Raises ConflictedPointer for git's merge markers, FormatError for the rest."""
-    if data.startswith(b"<<<<<<< ") or b"\n<<<<<<< " in data:
-        ours, theirs = _OURS.search(data), _THEIRS.search(data)
-        raise ConflictedPointer(
-            what,
-            "git left merge conflict markers in it",
-            ours=ours[1].decode() if ours else "",
-            theirs=theirs[1].decode() if theirs else "",
-        )
+    if len(data) <= 2 * MAX_BYTES and _OURS.search(data):
+        problem = "git left merge conflict markers in it"
+        ours, theirs = _sides(data)
+        raise ConflictedPointer(what, problem, ours=ours, theirs=theirs)
     return pointer_from(load_mapping(data, what=what), what=what)
 
 
@@ -136,6 +133,16 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
         run=_section(mapping, "run", what),
         extra={k: v for k, v in mapping.items() if k not in _KNOWN},
     )
+
+
+def _sides(data: bytes) -> tuple[str, str]:
+    """The digests that the two sides of a merge name; one that stands above the conflict belongs to both."""
+    common, _, rest = data.partition(b"<<<<<<< ")
+    middle = _MIDDLE.search(rest)
+    halves = (rest[: middle.start()], rest[middle.end() :]) if middle else (rest, b"")
+    found = [_DIGEST.search(half) or _DIGEST.search(common) for half in halves]
+    ours, theirs = (match[1].decode() if match else "" for match in found)
+    return ours, theirs
 
 
 def _count(mapping: Mapping[str, Value], key: str, what: str) -> int:
