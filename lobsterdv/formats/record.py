@@ -12,10 +12,12 @@ from typing import Final
 from lobsterdv.digest import Digest, parse_digest
 from lobsterdv.errors import FormatError
 from lobsterdv.formats.pointer import Pointer, pointer_from, pointer_mapping
-from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, Value, check_format, dump_mapping, load_mapping
+from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, MAX_DEPTH, Value, check_format, dump_mapping, load_mapping
 from lobsterdv.paths import SafeRelPath, safe_path
 
-MAX_RECORD_BYTES: Final = MAX_BYTES + (16 << 10)
+MAX_RECORD_BYTES: Final = 2 * MAX_BYTES
+"""A pointer of the largest size fits, although each of its lines is two bytes longer here."""
+_DEPTH: Final = MAX_DEPTH + 1
 _KNOWN: Final = ("lobsterdv", "features", "event", "at", "by", "host", "commit", "path", "manifest", "pointer")
 
 
@@ -34,7 +36,7 @@ class Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """The record's one encoding; its BLAKE3 is its name."""
+    """The record's one encoding; its BLAKE3 is its name. Raises FormatError above 128 KiB."""
     mapping: dict[str, Value] = {
         "lobsterdv": FORMAT,
         "event": "push",
@@ -46,19 +48,21 @@ def encode_record(record: Record) -> bytes:
         mapping["commit"] = record.commit
     mapping |= {"path": str(record.path), "manifest": str(record.manifest), "pointer": pointer_mapping(record.pointer)}
     mapping.update(record.extra)
-    return dump_mapping(mapping)
+    data = dump_mapping(mapping, max_depth=_DEPTH)
+    if len(data) > MAX_RECORD_BYTES:
+        raise FormatError("record", f"it would be {len(data)} bytes long; at most {MAX_RECORD_BYTES} are allowed")
+    return data
 
 
 def parse_record(data: bytes, *, what: str) -> Record | None:
     """Bytes to a Record; None for an event of another kind. Raises FormatError."""
-    mapping = load_mapping(data, what=what, max_bytes=MAX_RECORD_BYTES)
+    mapping = load_mapping(data, what=what, max_bytes=MAX_RECORD_BYTES, max_depth=_DEPTH)
     check_format(mapping, what=what)
     if mapping.get("event") != "push":
         return None
     pointer = mapping.get("pointer")
     if not isinstance(pointer, dict):
         raise FormatError(what, "no pointer in it")
-    commit = mapping.get("commit")
     return Record(
         path=safe_path(_text(mapping, "path", what)),
         pointer=pointer_from(pointer, what=what),
@@ -66,7 +70,7 @@ def parse_record(data: bytes, *, what: str) -> Record | None:
         at=_text(mapping, "at", what),
         by=_text(mapping, "by", what),
         host=_text(mapping, "host", what),
-        commit=None if commit is None else str(commit),
+        commit=None if mapping.get("commit") is None else _text(mapping, "commit", what),
         extra={k: v for k, v in mapping.items() if k not in _KNOWN},
     )
 
