@@ -25,11 +25,12 @@ from lobsterdv.formats.columns import (
     parse_columns,
     texts,
 )
+from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.table import Content, Table, encode_table, parse_table
 from lobsterdv.paths import SafeRelPath, safe_path
 
 INLINE_ROWS: Final = 1 << 15
-"""Up to so many rows (entries and chunks) a directory's table stays in the manifest itself: under 2 MB."""
+"""Up to so many rows a directory's table stays in the manifest itself: about 2 MB."""
 SEGMENT_ROWS: Final = 1 << 19
 """A segment ends at the latest here; usually a path ends it long before."""
 _CUT_MASK: Final = (1 << 12) - 1  # one path in 4,096 ends a segment
@@ -59,17 +60,23 @@ class Manifest:
 def split_table(table: Table) -> Iterator[Table]:
     """A large table cut into segments at paths that end one; a small one, or a single file, as it is."""
     by_digest = {content.digest: content for content in table.contents}
-    if not table.entries or len(table.entries) + sum(len(c.lengths) for c in table.contents) <= INLINE_ROWS:
+    inline = sum(_entry_rows(e) for e in table.entries) + sum(len(c.lengths) for c in table.contents)
+    if not table.entries or inline <= INLINE_ROWS:
         yield table
         return
     start = rows = 0
     for position, entry in enumerate(table.entries):
-        rows += 1 + (len(by_digest[entry.digest].lengths) if entry.digest is not None else 0)
+        rows += _entry_rows(entry) + (len(by_digest[entry.digest].lengths) if entry.digest is not None else 0)
         if rows >= SEGMENT_ROWS or not int.from_bytes(checksum_of(entry.path.encode())[:4]) & _CUT_MASK:
             yield _part(table, start, position + 1, by_digest)
             start, rows = position + 1, 0
     if start < len(table.entries):
         yield _part(table, start, len(table.entries), by_digest)
+
+
+def _entry_rows(entry: Entry) -> int:
+    """One, and one more for every 128 characters of its path and target: rows stand for bytes."""
+    return 1 + (len(entry.path) + len(entry.target or "")) // 128
 
 
 def _part(table: Table, start: int, end: int, by_digest: dict[Digest, Content]) -> Table:
@@ -100,10 +107,12 @@ def parse_manifest(stored: bytes, *, what: str) -> Manifest:
     """A stored manifest, checked as far as it can be without its segments. Raises FormatError."""
     header, columns = parse_columns(decompress(stored, what=what), "manifest", what=what)
     shape, size = header.get("shape"), header.get("size")
-    if shape not in ("file", "directory") or type(size) is not int or size < 0:
+    if shape not in ("file", "directory") or type(size) is not int or not 0 <= size < 1 << 63:
         raise FormatError(what, "its header has no shape or size")
     version = parse_digest(header.get("version"), what=what)
     if "segments" in columns:
+        if shape != "directory" or "paths" in columns:
+            raise FormatError(what, "segments are for directories, and in place of a table")
         return Manifest(version, shape == "directory", size, None, _parse_segments(columns, what))
     table = parse_table(columns, what=what)
     check_totals(
@@ -126,6 +135,8 @@ def check_totals(
         entries or len(contents) != 1 or contents[0].digest != version or contents[0].size != size
     ):
         raise FormatError(what, "it does not describe the one file it names")
+    if is_directory and contents and not entries:
+        raise FormatError(what, "it holds contents that no entry uses")
 
 
 def encode_segment(table: Table) -> bytes:
