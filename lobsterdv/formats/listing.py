@@ -6,6 +6,7 @@ the executable bit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
@@ -15,6 +16,7 @@ from lobsterdv.errors import FormatError, UnknownFormat
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
 
 _HEADER: Final = b"lobsterdv listing 1\n"
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 class EntryType(Enum):
@@ -123,7 +125,7 @@ def check_tree(entries: Sequence[Entry], *, what: str) -> None:
 def _entry(line: str, what: str) -> Entry:
     match line.split("\t"):
         case [("file" | "exec") as kind, path, size, digest]:
-            if not size.isascii() or not size.isdigit() or len(size) > 19 or (size[0] == "0" and size != "0"):
+            if not _SIZE.fullmatch(size) or int(size) >= 1 << 63:
                 raise FormatError(what, f"bad size {size[:40]!r}")
             return Entry(safe_path(path), EntryType(kind), int(size), parse_hex(digest, what=what))
         case ["link", path, target]:
