@@ -24,7 +24,7 @@ EMBEDDED: Final = "embedded"
 
 _SECRET: Final = re.compile(r"secret|password|passwd|token|access_key|credential|private_key|sse_c", re.IGNORECASE)
 _REMOTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
+_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
 _UNITS: Final = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
     "KiB": KiB, "MiB": MiB, "GiB": GiB, "TiB": 1 << 40,
@@ -120,7 +120,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One parsed source: flat dotted keys to checked values; ``unknown`` top-level keys are kept for writing back."""
+    """One parsed source: flat dotted keys to checked values. Unknown keys are refused, so that no typo passes."""
 
     scope: Scope
     source: str
@@ -131,9 +131,7 @@ class Layer:
 
 def parse_config(data: bytes, scope: Scope, *, source: str) -> Layer:
     """Bytes to a Layer. Raises ConfigError (FormatError for what is not even the YAML subset)."""
-    mapping = load_mapping(data, what=source) if data.strip() else {"lobsterdv": FORMAT}
-    if mapping == {}:
-        mapping = {"lobsterdv": FORMAT}
+    mapping = load_mapping(data, what=source) or {"lobsterdv": FORMAT}  # all commented out is as good as no file
     check_format(mapping, what=source)
     settings: dict[str, Value] = {}
     remotes: dict[str, Mapping[str, Value]] = {}
