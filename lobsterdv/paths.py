@@ -59,7 +59,8 @@ def safe_path(text: str) -> SafeRelPath:
 def safe_link(path: SafeRelPath, target: str) -> str:
     """Check a symlink's target: relative, and inside the dataset when followed from ``path``.
 
-    Raises UnsafePath. The target itself is returned unchanged.
+    ``..`` may stand only before the first name: after one, the name may be another link, and two links
+    together could lead out. Raises UnsafePath. The target itself is returned unchanged.
     """
     if not target or re.search(r"[\x00-\x1f\x7f-\x9f\\]", target):
         raise UnsafePath(target[:200], f"the link {path} has an empty target or one with control characters")
@@ -70,28 +71,47 @@ def safe_link(path: SafeRelPath, target: str) -> str:
             raise UnsafePath(target[:80] + "…", f"longer than {MAX_PATH_BYTES} bytes")
     except UnicodeEncodeError:
         raise UnsafePath(target[:200], f"the target of the link {path} is not valid UTF-8") from None
-    depth = path.count("/")
+    up, named = 0, False
     for part in target.split("/"):
         if part == "..":
-            depth -= 1
-            if depth < 0:
+            up += 1
+            if named:
+                raise UnsafePath(target[:200], f"the link {path} has '..' after a name in its target")
+            if up > path.count("/"):
                 raise UnsafePath(target[:200], f"the link {path} points outside its dataset")
         elif part not in ("", "."):
-            depth += 1
+            named = True
     return target
 
 
 def folding_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs that a file system which folds case or Unicode forms would take for one name."""
+    """Pairs that a file system which folds case or Unicode forms would take for one name.
+
+    ``A/x`` and ``a/y`` share a folder there, which loses nothing; ``A`` and ``a/y`` are a pair.
+    """
+    names = list(paths)
     seen: dict[str, str] = {}
     pairs: list[tuple[str, str]] = []
-    for path in paths:
-        # Folders collide too: `A/x` and `a/y` share a folder there, which loses nothing, so leaves decide.
-        key = path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
-        first = seen.setdefault(key, path)
+    for path in names:
+        first = seen.setdefault(_folded(path), path)
         if first != path:
             pairs.append((first, path))
+    checked: set[str] = set()
+    for path in names:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in checked:
+            checked.add(parent)
+            leaf = seen.get(_folded(parent))
+            if leaf is not None:
+                pairs.append((leaf, path))
+            parent = parent.rpartition("/")[0]
     return pairs
+
+
+def _folded(path: str) -> str:
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _why(text: str) -> str:
