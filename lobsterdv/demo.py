@@ -6,6 +6,7 @@ its temporary folder is touched.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -208,6 +209,7 @@ def _remote(s3: bool) -> Iterator[Mapping[str, Value] | None]:
         raise UsageError("--s3 needs moto: install lobsterdv[demo]") from None
     import boto3  # noqa: PLC0415 - only for this
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its line a request would bury the story
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
