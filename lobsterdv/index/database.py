@@ -37,7 +37,7 @@ _LOCAL_ONLY: Final = frozenset(
 
 @dataclass
 class Index:
-    """One index file. Made on first use; threads share it, each with a connection of its own.
+    """One index file. Made on first use; threads share it and its one connection, in turn.
 
     A file that SQLite finds damaged is renamed aside and begun anew, and the observer is told. Where no
     file can be written (a read-only checkout) the index lives in memory.
@@ -45,28 +45,27 @@ class Index:
 
     path: Path
     observer: Observer = silent
-    _connections: threading.local = field(default_factory=threading.local)
-    _memory: sqlite3.Connection | None = None
+    _opened: sqlite3.Connection | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with; a damaged file is replaced once and the block is not retried."""
+        """A connection to read with. Raises UnreadableIndex when there is nothing to be had now: a damaged file has
+        then been set aside, and the caller goes on as if nothing were known."""
         try:
-            yield self._connection()
+            with self._lock:
+                yield self._connection()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
-                raise
-            self._set_aside(error)
-            raise DamagedIndex(str(error)) from error
+            if _is_damage(error):
+                self._set_aside(error)
+            raise UnreadableIndex(str(error)) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction. What cannot be written (locked for 30 s, read-only, damaged) is only forgotten:
         the index is a cache, and the next command finds out again."""
         try:
-            connection = self._connection()
-            with connection:
+            with self._lock, self._connection() as connection:
                 connection.execute("begin immediate")
                 yield connection
         except sqlite3.DatabaseError as error:
@@ -76,21 +75,16 @@ class Index:
                 self.observer(Warned(f"{self.path} could not be updated ({error}); it will be next time"))
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._connections, "value", None)
-        if connection is not None:
-            connection.close()
-            self._connections.value = None
+        """Close the connection; the next use opens it again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
     def _connection(self) -> sqlite3.Connection:
-        if self._memory is not None:
-            return self._memory
-        connection: sqlite3.Connection | None = getattr(self._connections, "value", None)
-        if connection is None:
-            with self._lock:
-                connection = self._open()
-            self._connections.value = connection
-        return connection
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -101,8 +95,7 @@ class Index:
                 self._set_aside(error)
                 return _connect(str(self.path), wal=_is_local(self.path))
             self.observer(Warned(f"{self.path} cannot be used ({error}); working without it, more slowly"))
-            self._memory = _connect(":memory:", wal=False, shared=True)
-            return self._memory
+            return _connect(":memory:", wal=False)
 
     def _set_aside(self, error: Exception) -> None:
         self.close()
@@ -110,17 +103,17 @@ class Index:
             broken = self.path.with_name(self.path.name + suffix)
             try:
                 broken.replace(broken.with_name(broken.name + ".damaged"))
-            except FileNotFoundError:
-                pass
+            except OSError:
+                pass  # not there, or not ours to move: what cannot be read is not used either way
         self.observer(Warned(f"{self.path} was damaged ({error}) and has been set aside; it is rebuilt as you work"))
 
 
-class DamagedIndex(Exception):
-    """The index turned out damaged while reading; it has been set aside, ask again."""
+class UnreadableIndex(Exception):
+    """The index cannot tell anything now."""
 
 
-def _connect(path: str, *, wal: bool, shared: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=not shared)
+def _connect(path: str, *, wal: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         if wal:
             connection.execute("pragma journal_mode=wal")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lobsterdv.digest import Digest
-from lobsterdv.index.database import DamagedIndex, Index
+from lobsterdv.index.database import Index, UnreadableIndex
 
 
 class Pushed(NamedTuple):
@@ -25,7 +25,7 @@ def load_pushed(index: Index, store: str) -> list[Pushed]:
             rows = connection.execute(
                 "select path, version, manifest, record from pushed where store = ?", (store,)
             ).fetchall()
-    except DamagedIndex:
+    except UnreadableIndex:
         return []
     return [Pushed(path, Digest(version), Digest(manifest), Digest(record)) for path, version, manifest, record in rows]
 
@@ -53,7 +53,7 @@ def load_marker(index: Index, store: str) -> tuple[str, str] | None:
     try:
         with index.reading() as connection:
             row = connection.execute("select etag, store_id from markers where store = ?", (store,)).fetchone()
-    except DamagedIndex:
+    except UnreadableIndex:
         return None
     return None if row is None else (row[0], row[1])
 

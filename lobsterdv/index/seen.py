@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from lobsterdv.digest import DIGEST_BYTES, Digest
-from lobsterdv.index.database import DamagedIndex, Index
+from lobsterdv.index.database import Index, UnreadableIndex
 from lobsterdv.signature import Signature
 
 _CHECKSUM_BYTES: Final = 16
@@ -50,7 +50,7 @@ def load_seen(index: Index, place: str) -> Seen | None:
     try:
         with index.reading() as connection:
             row = connection.execute("select saved_ns, digest, state from seen where place = ?", (place,)).fetchone()
-    except DamagedIndex:
+    except UnreadableIndex:
         return None
     if row is None:
         return None

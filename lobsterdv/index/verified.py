@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lobsterdv.index.database import DamagedIndex, Index
+from lobsterdv.index.database import Index, UnreadableIndex
 from lobsterdv.signature import Signature
 
 
@@ -24,7 +24,7 @@ def load_verified(index: Index, name: str) -> Verified | None:
     try:
         with index.reading() as connection:
             row = connection.execute("select signature, checksum, at from verified where name = ?", (name,)).fetchone()
-    except DamagedIndex:
+    except UnreadableIndex:
         return None
     if row is None or len(row[0]) != 40:
         return None

@@ -1,0 +1,20 @@
+"""Fixtures for everyone: real S3 servers, and laboratories (projects in fresh git repositories)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ops.lab import Lab
+
+pytest_plugins = ["tests.servers"]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A project in a fresh git repository; its remote is the embedded one."""
+    made = Lab.create(tmp_path / "lab", home=tmp_path / "home")
+    yield made
+    made.close()
