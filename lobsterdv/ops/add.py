@@ -21,7 +21,7 @@ from lobsterdv.formats.listing import digest_of_listing, encode_listing, make_li
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.index.seen import Seen, save_seen
-from lobsterdv.ops.addition import Addition, check_targets, prepare, take_in
+from lobsterdv.ops.addition import Addition, by_dataset, check_targets, prepare, take_in
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
@@ -71,11 +71,11 @@ def add(
     started_ns = int(project.now() * 1e9)
     targets, report.failures = check_targets(project, paths, known)
     prepared = []
-    for target in targets:
+    for dataset, parts in by_dataset(targets, known).items():
         try:
-            prepared.append(prepare(project, target, known))
+            prepared.append(prepare(project, dataset, parts, known))
         except LobsterError as error:
-            report.failures.append(Failure(target, error))
+            report.failures.append(Failure(dataset, error))
     observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
     taken = []
     with Intake(project.cache) as intake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat as stat_module
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -68,24 +68,32 @@ def check_targets(project: Project, paths: Sequence[str], known: Pointers) -> tu
     return good, failures
 
 
-def prepare(project: Project, target: str, known: Pointers) -> Addition:
-    """Look at a target: one stat a file. Files the index vouches for, and whose bytes the cache has, need no reading.
+def by_dataset(targets: Iterable[str], known: Pointers) -> dict[SafeRelPath, list[str]]:
+    """Targets as the datasets they belong to and the paths below them: one empty path for a whole dataset."""
+    parts: dict[SafeRelPath, list[str]] = {}
+    for target in targets:
+        dataset = safe_path(enclosing(known.good, target) or target)
+        parts.setdefault(dataset, []).append(target[len(dataset) + 1 :])
+    return parts
+
+
+def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known: Pointers) -> Addition:
+    """Look at a dataset, or at ``parts`` of it: one stat a file. Files the index vouches for, and whose bytes the
+    cache has, need no reading.
 
     Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again,
     MissingContent when part of a directory is updated whose listing is not here.
     """
-    parent = enclosing(known.good, target)
-    dataset = safe_path(parent or target)
-    below = target[len(dataset) + 1 :]
     place = place_of(project, dataset)
-    found = _look_at(project, dataset, below, place)
+    found = [item for below in parts for item in _look_at(project, dataset, below, place)]
     memory = load_seen(project.index, str(place))
+    is_part = "" not in parts
     with durable.translating(place):
-        is_directory = below != "" or stat_module.S_ISDIR(place.lstat().st_mode)
+        is_directory = is_part or stat_module.S_ISDIR(place.lstat().st_mode)
     addition = Addition(dataset, place, is_directory)
-    if below:
+    if is_part:
         listing = project.cache.listing(known.good[dataset].pointer.digest, name=dataset)
-        _carry_over(addition, listing.entries, below, found, memory)
+        _carry_over(addition, listing.entries, set(parts), found, memory)
     for item in found:
         _sort_in(addition, item, memory)
     _read_again_what_the_cache_lost(project, addition, found)
@@ -138,9 +146,9 @@ def _check(project: Project, path: str, wanted: list[str], tracked: list[str], k
         if parent is None:
             raise Refused(path, "no such file or directory", "not-found") from None
         return
-    if stat_module.S_ISLNK(mode):
+    if stat_module.S_ISLNK(mode) and parent is None:
         raise Refused(path, f"a symbolic link to {os.readlink(place)}; add what it points to", "symlink")
-    if not stat_module.S_ISREG(mode) and not stat_module.S_ISDIR(mode):
+    if not any(is_kind(mode) for is_kind in (stat_module.S_ISREG, stat_module.S_ISDIR, stat_module.S_ISLNK)):
         raise Refused(path, "not a regular file or a directory", "special-file")
     inside = [name for name in known.good if name.startswith(path + "/")]
     if inside:
@@ -173,22 +181,28 @@ def _look_at(project: Project, dataset: str, below: str, place: Path) -> list[Fo
 
 
 def _carry_over(
-    addition: Addition, entries: Iterable[Entry], below: str, found: list[Found], memory: Seen | None
+    addition: Addition, entries: Iterable[Entry], parts: Set[str], found: list[Found], memory: Seen | None
 ) -> None:
-    """Keep the rest of a directory whose part is updated."""
-    new = {item.path for item in found}
+    """Keep the rest of a directory whose parts are updated. What now has something below it is a folder,
+    whatever it was; a folder that lost its last file is an empty one."""
+    folders = {folder for item in found for folder in _above(item.path)}
     for entry in entries:
-        if entry.path == below or entry.path.startswith(below + "/"):
-            continue
-        if entry.type is EntryType.FOLDER and any(path.startswith(entry.path + "/") for path in new):
+        if entry.path in parts or entry.path in folders or not parts.isdisjoint(_above(entry.path)):
             continue
         addition.entries[entry.path] = entry
+        folders.update(_above(entry.path))
         if memory is not None and entry.path in memory.files:
             addition.seen_files[entry.path] = memory.files[entry.path]
-    folder = below.rpartition("/")[0]
-    emptied = folder and not found and not any(path.startswith(folder + "/") for path in addition.entries)
-    if emptied and (addition.place / folder).is_dir():
-        addition.entries[folder] = Entry(safe_path(folder), EntryType.FOLDER)
+    for part in parts:
+        nearest = next((f for f in _above(part) if (addition.place / f).is_dir()), None)
+        if nearest is not None and nearest not in folders:
+            addition.entries[nearest] = Entry(safe_path(nearest), EntryType.FOLDER)
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders on the way to a path, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _sort_in(addition: Addition, item: Found, memory: Seen | None) -> None:

@@ -22,7 +22,7 @@ ODD_NAMES = [
     "ünïcödé.csv",
     "数据.h5",
     "🦞.bin",
-    "it's \"quoted\" `here` $HOME",
+    'it\'s "quoted" `here` $HOME',
     "chr1:10-20;c&d|e",
     "[glob]*?",
     "#hash !bang",

@@ -21,7 +21,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if event == "open" and _watched and isinstance(args[0], str | os.PathLike):
         path = os.fspath(args[0])
         for prefix, seen in _watched:
-            if str(path).startswith(prefix):
+            if path == prefix or str(path).startswith(prefix + "/"):
                 seen.append(str(path))
 
 
