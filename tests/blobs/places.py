@@ -1,0 +1,70 @@
+"""Small real implementations that the tests of content share."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from lobsterdv.blobs.cache import Cache
+from lobsterdv.digest import Digest
+from lobsterdv.signature import Signature
+from lobsterdv.stores.base import Stat
+from lobsterdv.stores.memory import MemoryStore
+
+
+class Notebook(dict[str, tuple[Signature, bytes, float]]):
+    """A ledger in memory."""
+
+    def look_up(self, name: str) -> tuple[Signature, bytes, float] | None:
+        return self.get(name)
+
+    def note(self, rows: Iterable[tuple[str, Signature, bytes, float]]) -> None:
+        for name, signature, checksum, at in rows:
+            self[name] = (signature, checksum, at)
+
+
+class CountingStore(MemoryStore):
+    """A store in memory that counts its calls and the bytes it gives out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.bytes_read = 0
+
+    def head(self, key: str) -> Stat:
+        self.calls["head"] += 1
+        return super().head(key)
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        self.calls["read"] += 1
+        self.bytes_read += length
+        return super().read(key, start=start, length=length)
+
+    def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
+        self.calls["put"] += 1
+        return super().put(key, data, if_absent=if_absent)
+
+
+def open_cache(folder: Path, *, notebook: Notebook | None = None, at: float = 1e9) -> Cache:
+    """A cache as a process that just started sees it."""
+    return Cache(folder, ledger=Notebook() if notebook is None else notebook, now=lambda: at)
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a file: ``flip`` a bit in the middle, ``cut`` its last byte, ``empty``, ``extend`` or ``delete`` it."""
+    data = bytearray(path.read_bytes())
+    if how == "delete":
+        path.unlink()
+        return
+    if how == "flip":
+        data[len(data) // 2] ^= 0x10
+    os.chmod(path, 0o644)
+    path.write_bytes({"flip": data, "cut": data[:-1], "empty": b"", "extend": data + b"more"}[how])
+
+
+def in_quarantine(cache: Cache, digest: Digest) -> bool:
+    """True when something of that name was set aside."""
+    folder = cache.folder / "quarantine"
+    return folder.is_dir() and any(digest.hex() in name for name in os.listdir(folder))
