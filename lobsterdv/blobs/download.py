@@ -195,7 +195,7 @@ class _Fetch:
         if actual != content.digest:
             raise CorruptContent(self._name, self._remote.url, str(content.digest), str(actual))
         if self._packable and content.size < SMALL_BYTES:
-            self._intake.keep_verified(content.digest, bytes(data))
+            self._intake.keep_verified([(content.digest, bytes(data))])
         else:
             self._intake.keep_plain(content.digest, data)
 
@@ -206,4 +206,3 @@ class _Fetch:
     def _fail(self, digest: Digest, error: ContentError) -> None:
         with self._lock:
             self._failed[digest] = error  # its Incoming is thrown away at the end, when no thread writes to it
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat as stat_module
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from lobsterdv import copying, durable
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
-from lobsterdv.digest import Digest, checksum_of, digest_of, hash_descriptor
+from lobsterdv.digest import Digest, hash_descriptor
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import Signature, signature_of
 
@@ -70,25 +70,18 @@ class Intake:
                 return kept
         raise ChangedMeanwhile(str(source))
 
-    def keep_small(self, data: bytes) -> tuple[Digest, bytes]:
-        """Keep bytes read from a small file, in a pack, unless they are here; returns digest and checksum."""
-        digest = digest_of(data)
-        self.keep_verified(digest, data)
-        return digest, checksum_of(data)
-
-    def keep_verified(self, digest: Digest, data: bytes) -> None:
-        """Keep bytes, whose digest the caller has just computed, in a pack, unless they are here."""
-        if digest in self._packed or self._holds(digest):
-            return
+    def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None:
+        """Keep small files in packs, those that are not here; the digests were just computed from the bytes."""
         with self._lock:
-            if digest in self._packed:
-                return
-            self._packed.add(digest)
-            if self._pack is None:
-                self._pack = PackWriter(self._cache.packs.folder, self._cache.temps)
-            self._pack.append(digest, data)
-            if self._pack.size >= PACK_BYTES:
-                self._close_pack()
+            for digest, data in files:
+                if digest in self._packed or self._holds(digest):
+                    continue
+                self._packed.add(digest)
+                if self._pack is None:
+                    self._pack = PackWriter(self._cache.packs.folder, self._cache.temps)
+                self._pack.append(digest, data)
+                if self._pack.size >= PACK_BYTES:
+                    self._close_pack()
 
     def keep_plain(self, digest: Digest, data: bytes | memoryview) -> None:
         """Keep bytes, whose digest the caller has just computed, as a plain file."""

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from blake3 import blake3
+
 from lobsterdv import durable
-from lobsterdv.digest import Digest, Hasher, digest_of
+from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, MissingContent
 from lobsterdv.formats.pack import Packed, PackIndex, encode_pack_index, parse_pack_index
 
@@ -126,7 +128,7 @@ class PackWriter:
         self.folder = folder
         self._fd, self._temp = durable.create_temp(temps)
         self._temps = temps
-        self._hasher = Hasher()
+        self._hasher = blake3(max_threads=blake3.AUTO)
         self._buffer = bytearray()
         self._packed: list[Packed] = []
         self.size = 0
@@ -143,7 +145,7 @@ class PackWriter:
         """Close the pack; what to publish, pack before index."""
         self._flush()
         os.close(self._fd)
-        pack = self._hasher.digest()
+        pack = Digest(self._hasher.digest())
         index_fd, index_temp = durable.create_temp(self._temps)
         with os.fdopen(index_fd, "wb") as file:
             file.write(encode_pack_index(pack, self.size, self._packed))
@@ -158,8 +160,8 @@ class PackWriter:
         self._temp.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        view = memoryview(bytes(self._buffer))
+        view = memoryview(self._buffer)
         self._hasher.update(view)
         while view:
             view = view[os.write(self._fd, view) :]
-        self._buffer.clear()
+        self._buffer = bytearray()

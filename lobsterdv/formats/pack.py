@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lobsterdv.digest import DIGEST_BYTES, Digest, digest_of, parse_digest
 from lobsterdv.errors import FormatError
@@ -24,7 +24,10 @@ class Packed(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+_MANY: Final = 64  # look-ups after which a dict (10 ms for 50,000 files) is cheaper than bisecting
+
+
+@dataclass(slots=True)
 class PackIndex:
     """``pack`` is the BLAKE3 of the pack's bytes, ``pack_size`` their number."""
 
@@ -33,6 +36,8 @@ class PackIndex:
     digests: bytes
     offsets: list[int]
     sizes: list[int]
+    _positions: dict[bytes, int] | None = None
+    _lookups: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -42,7 +47,16 @@ class PackIndex:
             yield self._at(position)
 
     def find(self, digest: Digest) -> Packed | None:
-        """Where the pack holds ``digest``, by bisection; None when it does not."""
+        """Where the pack holds ``digest``; None when it does not."""
+        if self._positions is None:
+            self._lookups += 1
+            if self._lookups <= _MANY:
+                return self._bisect(digest)
+            self._positions = {self._digest(i): i for i in range(len(self.offsets))}
+        found = self._positions.get(digest)
+        return None if found is None else Packed(digest, self.offsets[found], self.sizes[found])
+
+    def _bisect(self, digest: Digest) -> Packed | None:
         position = bisect_left(range(len(self.offsets)), bytes(digest), key=self._digest)
         return self._at(position) if position < len(self.offsets) and self._digest(position) == digest else None
 

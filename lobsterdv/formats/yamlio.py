@@ -33,6 +33,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+=@%()-]*(?: [A-Za-z0-9_./+=
 # What YAML 1.1 or 1.2 readers could take for something else than text is quoted.
 _AMBIGUOUS: Final = re.compile(r"(?:null|true|false|yes|no|on|off|y|n)", re.IGNORECASE)
 _ESCAPED: Final = re.compile('["\\\\\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]')
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -103,6 +104,8 @@ def _build(events: Iterator[yaml.Event], max_depth: int, what: str) -> Value:
         if isinstance(event, yaml.DocumentStartEvent) and root:
             raise FormatError(what, "more than one document")
         if isinstance(event, yaml.ScalarEvent):
+            if not event.value.isascii() and _SURROGATE.search(event.value):  # PyYAML's own parser lets them pass
+                raise FormatError(what, f"half a surrogate pair is not text{_line(event)}")
             container, keys = stack[-1]
             if isinstance(container, dict) and not keys:
                 if event.value == "<<" and not event.style:

@@ -14,16 +14,16 @@ from typing import Literal, cast
 from lobsterdv.anndata_.describe import describe
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.blobs.intake import Intake
-from lobsterdv.digest import Digest
+from lobsterdv.digest import Digest, listing_digest
 from lobsterdv.errors import LobsterError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
-from lobsterdv.formats.listing import digest_of_listing, encode_listing, make_listing
+from lobsterdv.formats.listing import encode_listing, make_listing
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.addition import Addition, by_dataset, check_targets, prepare, take_in
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.datasets import Pointers, work_pointers, write_pointer
+from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
@@ -93,8 +93,7 @@ def add(
         except LobsterError as error:
             report.failures.append(Failure(addition.path, error))
     if staging and written:
-        stage(project.git, written, observer=observer)
-        report.staged = True
+        report.staged = stage(project.git, written, observer=observer)
     return report
 
 
@@ -113,17 +112,18 @@ def _record(
         listing = make_listing(addition.entries.values())
         for first, second in folding_collisions(entry.path for entry in listing.entries):
             observer(Warned(f"{addition.path}: {first!r} and {second!r} are one file on macOS and Windows"))
-        digest, size, files = digest_of_listing(listing), listing.size, listing.files
-        project.cache.put_listing(digest, encode_listing(listing))
+        encoded = encode_listing(listing)
+        digest, size, files = listing_digest(encoded), listing.size, listing.files
+        project.cache.put_listing(digest, encoded)
     else:
         (entry,) = addition.entries.values()
         assert entry.digest is not None
         digest, size, files = entry.digest, entry.size, None
     old = known.good[addition.path].pointer if addition.path in known.good else None
     pointer = _pointer(project, addition, old, digest, size, files, message, inputs)
-    written: list[SafeRelPath] = []
+    written = [pointer_path(addition.path)]  # also when it is right already: an earlier add may not have staged it
     if pointer != old:
-        written.append(write_pointer(project, addition.path, encode_pointer(pointer)))
+        write_pointer(project, addition.path, encode_pointer(pointer))
     ignored = ignore_dataset(project.root, addition.path)
     if ignored is not None:
         written.append(ignored)

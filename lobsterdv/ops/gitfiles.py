@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lobsterdv import durable
-from lobsterdv.errors import GitFailed
+from lobsterdv.errors import Busy, GitFailed
 from lobsterdv.events import Observer, Warned
 from lobsterdv.git import Git
 from lobsterdv.paths import SafeRelPath, safe_path
@@ -27,18 +31,18 @@ def unignore_dataset(root: Path, dataset: str) -> SafeRelPath | None:
     folder, _, name = dataset.rpartition("/")
     relative = safe_path(f"{folder}/.gitignore" if folder else ".gitignore")
     path = root / relative
-    try:
+    if not path.is_file():
+        return None
+    with _alone_in(path.parent):
         lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return None
-    line = _ignore_line(name).encode()
-    if line not in lines:
-        return None
-    kept = b"\n".join(row for row in lines if row != line)
-    if kept.strip():
-        durable.write(path, kept, mode=None)
-    else:
-        path.unlink()
+        line = _ignore_line(name).encode()
+        if line not in lines:
+            return None
+        kept = b"\n".join(row for row in lines if row != line)
+        if kept.strip():
+            durable.write(path, kept, mode=None)
+        else:
+            path.unlink()
     return relative
 
 
@@ -47,28 +51,50 @@ def add_attributes(root: Path) -> SafeRelPath | None:
     return _add_line(root, ".gitattributes", ATTRIBUTES)
 
 
-def stage(git: Git, paths: Iterable[SafeRelPath], *, observer: Observer) -> None:
-    """``git add`` what was written; what git ignores is named in a warning, with the way out."""
+def stage(git: Git, paths: Iterable[SafeRelPath], *, observer: Observer) -> bool:
+    """``git add`` what was written. What git ignores, and everything while another process holds git's index,
+    is named in a warning, with the way out; False when nothing was staged for that."""
     wanted = sorted(set(paths))
     try:
-        git.stage(wanted)
-    except GitFailed:
-        ignored = set(git.ignored(wanted))
-        for path in sorted(ignored):
-            observer(Warned(f"{path} is ignored by git, so it was not staged; `git add -f {path}` stages it"))
-        if not ignored:
-            raise
-        git.stage(path for path in wanted if path not in ignored)
+        try:
+            git.stage(wanted)
+        except GitFailed:
+            ignored = set(git.ignored(wanted))
+            for path in sorted(ignored):
+                observer(Warned(f"{path} is ignored by git, so it was not staged; `git add -f {path}` stages it"))
+            if not ignored:
+                raise
+            git.stage(path for path in wanted if path not in ignored)
+    except Busy as error:
+        observer(Warned(f"{error}, so nothing was staged; `git add -- {' '.join(map(shlex.quote, wanted))}` does it"))
+        return False
+    return True
 
 
 def _add_line(root: Path, relative: str, line: str) -> SafeRelPath | None:
     path = root / relative
-    old = path.read_bytes() if path.is_file() else b""
-    if line.encode() in (row.rstrip(b"\r") for row in old.split(b"\n")):
-        return None
-    joint = b"\n" if old and not old.endswith(b"\n") else b""
-    durable.write(path, old + joint + line.encode() + b"\n", mode=None)
+    durable.make_folder(path.parent)
+    with _alone_in(path.parent):
+        old = path.read_bytes() if path.is_file() else b""
+        if line.encode() in (row.rstrip(b"\r") for row in old.split(b"\n")):
+            return None
+        joint = b"\n" if old and not old.endswith(b"\n") else b""
+        durable.write(path, old + joint + line.encode() + b"\n", mode=None)
     return safe_path(relative)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One at a time, of all processes that change a line in ``folder``, so that none undoes another's. Where the
+    file system has no locks they are not held up."""
+    with durable.translating(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _ignore_line(name: str) -> str:
