@@ -6,15 +6,18 @@ and after ``--``, so that no file name is taken for an option.
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lobsterdv.errors import GitFailed, NoGit, UnknownRevision
+from lobsterdv.errors import Busy, GitFailed, NoGit, UnknownRevision
 
+_INDEX_TRIES: Final = 80  # 0.05 to 0.2 s apart
 _COMMIT: Final = re.compile("\x01([0-9a-f]+)\n*")
 
 
@@ -93,11 +96,22 @@ class Git:
         return rows
 
     def stage(self, paths: Iterable[str]) -> None:
-        """``git add`` the paths, also when they are gone. One process; none without paths."""
-        wanted = sorted(set(paths))
-        if wanted:
-            literal = [f":(literal,top){p}" for p in wanted]
-            self._git("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=_nul(literal))
+        """``git add`` the paths, also when they are gone. One process; none without paths.
+
+        Another process that holds git's index is waited for, up to 10 s; then raises Busy.
+        """
+        literal = _nul(f":(literal,top){p}" for p in sorted(set(paths)))
+        for attempt in range(_INDEX_TRIES if literal else 0):
+            if attempt:
+                time.sleep(0.05 + random.random() * 0.15)
+            try:
+                self._git("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=literal)
+                return
+            except GitFailed as error:
+                if "index.lock" not in error.detail:
+                    raise
+        if literal:
+            raise Busy("git's index", "another git process")
 
     def commit(self, message: str) -> str:
         """Commit what is staged; returns the new commit. Two processes. Raises GitFailed when nothing is."""

@@ -230,7 +230,8 @@ before = io()
 report = add(project, ["big.bin"], observer=silent)
 after = io()
 assert not report.failures, report
-print(json.dumps({"read": after["rchar"] - before["rchar"], "written": after["wchar"] - before["wchar"], "hashed": hashed}))
+cost = {kind: after[field] - before[field] for kind, field in (("read", "rchar"), ("written", "wchar"))}
+print(json.dumps({**cost, "hashed": hashed}))
 """
 
 
