@@ -1,0 +1,131 @@
+"""Commands of every day: add, status, checkout, unprotect, move, remove."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lobsterdv.cli.options import (
+    dataset_names,
+    datasets_argument,
+    force_option,
+    ignore_missing_option,
+    no_stage_option,
+    rev_option,
+    verb,
+)
+from lobsterdv.cli.paths import target, targets
+from lobsterdv.cli.session import Done, Session
+
+
+@verb("add", report="lobsterdv.ops.add:AddReport")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
+@no_stage_option
+@click.pass_obj
+def add_command(session: Session, paths: tuple[str, ...], message: str | None, no_stage: bool) -> Done:
+    """Keep files and folders as new versions.
+
+    Copies their content into the cache, writes the pointer PATH.ldv.yaml beside each and a line into
+    .gitignore, and stages both in git. PATH may be a glob, or lie inside a folder that is tracked.
+    Unchanged data costs a look at each file's times.
+    """
+    from lobsterdv.cli.render import added  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.add import add  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    report = add(project, targets(session, paths), message=message, staging=not no_stage, observer=session.observer)
+    return added(report, session.words, message)
+
+
+@verb("status", report="lobsterdv.ops.status:StatusReport")
+@datasets_argument()
+@click.option("--exit-code", is_flag=True, help="Exit with 7 when something changed.")
+@click.pass_obj
+def status_command(session: Session, paths: tuple[str, ...], exit_code: bool) -> Done:
+    """Show what changed, and what is not kept, not here or not shared.
+
+    Without PATH it looks at every dataset. It asks no remote: what was pushed is what this machine knows.
+    """
+    from lobsterdv.cli.colour import painter  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.render_looking import stated  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.status import status  # noqa: PLC0415 - start-up time
+
+    report = status(session.project(), targets(session, paths), observer=session.observer)
+    paint = painter(sys.stdout)
+    return stated(report, session.words, paint, verbose=session.verbose, exit_code=exit_code)
+
+
+@verb("checkout", report="lobsterdv.ops.checkout:CheckoutReport")
+@datasets_argument()
+@rev_option("The versions that this git revision names; their pointers are written too.")
+@force_option
+@ignore_missing_option
+@click.pass_obj
+def checkout_command(
+    session: Session, paths: tuple[str, ...], rev: str | None, force: bool, ignore_missing: bool
+) -> Done:
+    """Put versions from the cache into the work tree.
+
+    Files that are right already are left alone. Unsaved changes are refused, or, with --force, moved to
+    the trash. Nothing is fetched; `lobsterdv pull` does both.
+    """
+    from lobsterdv.cli.render import checked_out  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.checkout import checkout  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    wanted = targets(session, paths)
+    report = checkout(project, wanted, rev=rev, force=force, ignore_missing=ignore_missing, observer=session.observer)
+    return checked_out(report, session.words, paths=wanted)
+
+
+@verb("unprotect", report="lobsterdv.ops.moving:UnprotectReport")
+@datasets_argument(required=True)
+@click.pass_obj
+def unprotect_command(session: Session, paths: tuple[str, ...]) -> Done:
+    """Make linked or read-only files writable.
+
+    Files that are links into the cache become files of their own, with the same bytes.
+    """
+    from lobsterdv.cli.render import unprotected  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.moving import unprotect  # noqa: PLC0415 - start-up time
+
+    report = unprotect(session.project(), targets(session, paths), observer=session.observer)
+    return unprotected(report, session.words)
+
+
+@verb("move", report="lobsterdv.ops.moving:MoveReport")
+@click.argument("source", metavar="OLD", shell_complete=dataset_names)
+@click.argument("destination", metavar="NEW")
+@no_stage_option
+@click.pass_obj
+def move_command(session: Session, source: str, destination: str, no_stage: bool) -> Done:
+    """Rename a dataset, its pointer and its .gitignore line.
+
+    NEW is the new path, or a folder to move it into. Versions are not copied or sent again.
+    """
+    from lobsterdv.cli.render import moved  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.moving import move  # noqa: PLC0415 - start-up time
+
+    old, new = target(session, source), target(session, destination)
+    report = move(session.project(), old, new, staging=not no_stage, observer=session.observer)
+    return moved(report, session.words)
+
+
+@verb("remove", report="lobsterdv.ops.moving:RemoveReport")
+@datasets_argument(required=True)
+@click.option("--data", is_flag=True, help="Delete the files too; unsaved changes go to the trash.")
+@no_stage_option
+@click.pass_obj
+def remove_command(session: Session, paths: tuple[str, ...], data: bool, no_stage: bool) -> Done:
+    """Stop tracking datasets; their files stay.
+
+    Versions that were committed can still be checked out from the revisions that name them.
+    """
+    from lobsterdv.cli.render import removed  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.moving import remove  # noqa: PLC0415 - start-up time
+
+    wanted = targets(session, paths)
+    report = remove(session.project(), wanted, data=data, staging=not no_stage, observer=session.observer)
+    return removed(report, session.words)

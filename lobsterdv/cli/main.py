@@ -1,0 +1,163 @@
+"""The program: the table of its commands and what happens around every one of them.
+
+A command's module is loaded when the command is typed, never before: ``--help`` and ``--version`` cost
+the import of click and no more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import click
+
+from lobsterdv import __version__
+from lobsterdv.cli.options import common
+from lobsterdv.cli.session import Done, Session, Stop
+
+
+class Row(NamedTuple):
+    """Where a command lives, under which task ``--help`` lists it, and the first line of its help."""
+
+    module: str
+    task: str
+    help: str
+
+
+TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Set up")
+COMMANDS: Final = {
+    "init": Row("starting", "Start", "Make a git repository a lobsterdv project."),
+    "add": Row("daily", "Daily work", "Keep files and folders as new versions."),
+    "status": Row("daily", "Daily work", "Show what changed, and what is not kept, not here or not shared."),
+    "checkout": Row("daily", "Daily work", "Put versions from the cache into the work tree."),
+    "unprotect": Row("daily", "Daily work", "Make linked or read-only files writable."),
+    "move": Row("daily", "Daily work", "Rename a dataset, its pointer and its .gitignore line."),
+    "remove": Row("daily", "Daily work", "Stop tracking datasets; their files stay."),
+    "push": Row("share", "Share", "Send versions to a remote."),
+    "fetch": Row("share", "Share", "Bring versions from a remote into the cache."),
+    "pull": Row("share", "Share", "Fetch, then check out."),
+    "list": Row("looking", "Look around", "List datasets, the files inside one, or what a remote holds."),
+    "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
+    "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
+    "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
+    "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
+}
+_MEANT: Final = {
+    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "import": "add",
+    "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
+    "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
+    "upload": "push",
+}  # fmt: skip
+"""What people coming from git, DVC or DataLad type, and what it is called here."""
+
+
+class Program(click.Group):
+    """A click group that knows its commands by their names and loads only the one that is typed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"lobsterdv.cli.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing and not name.startswith("-"):
+            raise click.UsageError(_no_such_command(name), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for task in TASKS:
+            with formatter.section(task):
+                rows = [(name, row.help) for name, row in COMMANDS.items() if row.task == task]
+                width = max(map(len, COMMANDS))
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - start-up time
+
+        names = [CompletionItem(n, help=row.help) for n, row in COMMANDS.items() if n.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(
+    cls=Program,
+    name="lobsterdv",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="lobsterdv COMMAND --help tells more. Every command takes --json. Documentation: docs/cli.md",
+)
+@common
+@click.option("--version", "version", is_flag=True, help="Print the version and exit.")
+@click.pass_context
+def cli(ctx: click.Context, version: bool) -> None:
+    """Versions of data, beside the code that made them.
+
+    git keeps a small pointer; lobsterdv keeps the data and shares it through S3 or a folder.
+    """
+    if version:
+        click.echo(f"lobsterdv {__version__}")
+        ctx.exit()
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(args: Sequence[str], *, program: str = "lobsterdv") -> int:
+    """Do what was typed and return the exit code. Prints; raises nothing."""
+    session = Session(args)
+    try:
+        done = _invoke(session, args, program)
+        if isinstance(done, int):
+            return done
+        from lobsterdv.cli.outcome import tell  # noqa: PLC0415 - start-up time
+
+        return tell(session, done)
+    except BaseException as error:
+        from lobsterdv.cli.failing import tell_error  # noqa: PLC0415 - start-up time
+
+        return tell_error(session, error)
+
+
+def entry() -> None:
+    """The console scripts ``lobsterdv`` and ``ldv``."""
+    import warnings  # noqa: PLC0415 - after click, which has it
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' warnings are for programmers; ours go another way
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    name = os.path.basename(sys.argv[0])
+    try:
+        code = run(sys.argv[1:], program=name if name == "ldv" else "lobsterdv")
+    except KeyboardInterrupt:  # a second one, while the first was being told
+        code = 130
+    if code == 130:  # threads may still wait for an answer; everything they do survives being killed
+        os._exit(code)
+    sys.exit(code)
+
+
+def _invoke(session: Session, args: Sequence[str], program: str) -> Done | int | None:
+    """What the command left; an exit code when there was none (``--help``); None when Stop ended it."""
+    try:
+        done = cli.main(args=list(args), prog_name=program, standalone_mode=False, obj=session)
+    except Stop:
+        return None
+    return done if isinstance(done, Done) else int(done or 0)
+
+
+def _no_such_command(name: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up time
+
+    close = [_MEANT[name]] if name in _MEANT else get_close_matches(name, COMMANDS, n=2)
+    text = f"there is no command {name!r}"
+    return text + (f"; did you mean {' or '.join(close)}?" if close else "")

@@ -1,0 +1,107 @@
+"""Telling how a command ended: report, failures with what to type, exit code; for people or as JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.words import duration, safe
+
+
+def tell(session: Session, done: Done | None) -> int:
+    """Print what a command left and return its exit code. None: every path was refused."""
+    done = done or Done()
+    session.close()
+    failures = [*session.refused, *done.failures]
+    code = done.exit
+    if failures:
+        from lobsterdv.ops.context import worst_exit  # noqa: PLC0415 - start-up time
+
+        code = worst_exit(failures)
+    if session.as_json:
+        _tell_machine(session, done, code)
+    else:
+        say(done.answer)
+        if not session.quiet:
+            say([*done.lines, *done.hints])
+        for failure in failures:
+            complain(explain(session, failure.path, failure.error))
+    if session.verbose:
+        complain([f"lobsterdv: took {duration(session.seconds)}"])
+    return code
+
+
+def explain(session: Session, path: str, error: Exception) -> list[str]:
+    """A failure as lines for people: which item, why, and what to type."""
+    from lobsterdv.cli.remedies import remedies  # noqa: PLC0415 - start-up time
+    from lobsterdv.errors import LobsterError  # noqa: PLC0415 - start-up time
+
+    assert isinstance(error, LobsterError)
+    text = _reason(session, path, str(error))
+    lines = [f"lobsterdv: {text}"]
+    for number, remedy in enumerate(remedies(error, session.situation(path))):
+        lines.append(("   or: " if number else "  fix: ") + str(remedy))
+    if session.verbose and error.__cause__ is not None:
+        lines.append(f"  cause: {safe(repr(error.__cause__))}")
+    return lines
+
+
+def _reason(session: Session, path: str, message: str) -> str:
+    """The item once, as a path from here, then why."""
+    if not path:
+        return safe(message)
+    shown = session.words.path(path)
+    for joint in (": ", " "):
+        if message.startswith(path + joint):
+            return shown + safe(message[len(path) :])
+    return f"{shown}: {safe(message)}"
+
+
+def _tell_machine(session: Session, done: Done, code: int) -> None:
+    from lobsterdv.cli.jsonout import document  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.remedies import remedies  # noqa: PLC0415 - start-up time
+
+    rows = [
+        {
+            "path": failure.path or None,
+            "type": type(failure.error).__name__,
+            "message": str(failure.error),
+            "remedy": "; or ".join(map(str, remedies(failure.error, session.situation(failure.path)))),
+            "facts": failure.error.facts(),
+        }
+        for failure in [*session.refused, *done.failures]
+    ]
+    say([document(session.command, report=done.report, exit_code=code, warnings=session.warnings, errors=rows)])
+
+
+def say(lines: Iterable[str]) -> None:
+    """Lines on stdout. A reader that went away (``| head``) ends the talking, not the program."""
+    _write(sys.stdout, [*lines])
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Lines on stderr, after whatever is still on its way to stdout."""
+    _write(sys.stderr, [*lines])
+
+
+def _write(stream: TextIO, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    try:
+        stream.write("\n".join(lines) + "\n")
+        stream.flush()
+    except (BrokenPipeError, ValueError):
+        _let_go(stream)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Send what comes after, and python's own last flush, nowhere."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,128 @@
+"""The commands of ``lobsterdv remote``: add, list, default, remove, trust. None of them talks to a remote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lobsterdv.cli.options import common, no_stage_option, remote_names, verb
+from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.words import following, quote, safe
+
+if TYPE_CHECKING:
+    from lobsterdv.formats.yamlio import Value
+
+REPORT = "lobsterdv.ops.remotes:RemotesReport"
+
+
+@click.group("remote", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@common
+@click.pass_context
+def remote_command(ctx: click.Context) -> Done | None:
+    """Add, list, choose, remove or trust remotes.
+
+    A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
+    credentials never are. Without a subcommand the remotes are listed.
+    """
+    if ctx.invoked_subcommand is not None:
+        return None
+    done: Done = ctx.invoke(remote_command.commands["list"])
+    return done
+
+
+@verb("add", report=REPORT)
+@click.argument("name", metavar="NAME")
+@click.argument("url", metavar="URL")
+@click.option("--endpoint-url", metavar="URL", help="Of an S3 server other than AWS.")
+@click.option("--region", metavar="REGION", help="Of the bucket.")
+@click.option("--profile", metavar="NAME", help="In the AWS configuration files.")
+@click.option("--addressing", type=click.Choice(["auto", "path", "virtual"]), help="How requests name the bucket.")
+@click.option("--default/--no-default", default=None, help="Make it the remote of push and pull; the first becomes it.")
+@no_stage_option
+@click.pass_obj
+def add_command(
+    session: Session,
+    name: str,
+    url: str,
+    endpoint_url: str | None,
+    region: str | None,
+    profile: str | None,
+    addressing: str | None,
+    default: bool | None,
+    no_stage: bool,
+) -> Done:
+    """Add a remote: s3://bucket/prefix or a folder.
+
+    Its settings are written into .lobsterdv.yaml. An endpoint that is given here is trusted on this machine;
+    whoever clones the project is asked to trust it first.
+    """
+    from lobsterdv.cli.urls import remote_url  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.remotes import add_remote  # noqa: PLC0415 - start-up time
+
+    given = {"endpoint_url": endpoint_url, "region": region, "profile": profile, "addressing": addressing}
+    settings: dict[str, Value] = {key: value for key, value in given.items() if value is not None}
+    project, place = session.project(), remote_url(session, url)
+    report = add_remote(
+        project, name, place, settings=settings, default=default, staging=not no_stage, observer=session.observer
+    )
+    words = session.words
+    hints = [words.git("commit", "-m", quote(f"Add remote {name}")), words.ldv("push", "--remote", quote(name))]
+    return Done(report, lines=[f"added remote {name}: {safe(place)}"], hints=following(hints))
+
+
+@verb("list", report=REPORT)
+@click.pass_obj
+def list_command(session: Session) -> Done:
+    """List the remotes; * marks the one that push and pull use."""
+    from lobsterdv.cli.render_looking import remotes_listed  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.remotes import list_remotes  # noqa: PLC0415 - start-up time
+
+    return remotes_listed(list_remotes(session.project()), session.words)
+
+
+@verb("default", report=REPORT)
+@click.argument("name", metavar="NAME", shell_complete=remote_names)
+@no_stage_option
+@click.pass_obj
+def default_command(session: Session, name: str, no_stage: bool) -> Done:
+    """Make a remote the one that push and pull use."""
+    from lobsterdv.ops.remotes import default_remote  # noqa: PLC0415 - start-up time
+
+    report = default_remote(session.project(), name, staging=not no_stage, observer=session.observer)
+    hint = session.words.git("commit", "-m", quote(f"Use remote {name}"))
+    return Done(report, lines=[f"push and pull use {name} now"], hints=following([hint]))
+
+
+@verb("remove", report=REPORT)
+@click.argument("name", metavar="NAME", shell_complete=remote_names)
+@no_stage_option
+@click.pass_obj
+def remove_command(session: Session, name: str, no_stage: bool) -> Done:
+    """Forget a remote; nothing in it is touched."""
+    from lobsterdv.ops.remotes import remove_remote  # noqa: PLC0415 - start-up time
+
+    report = remove_remote(session.project(), name, staging=not no_stage, observer=session.observer)
+    hint = session.words.git("commit", "-m", quote(f"Remove remote {name}"))
+    return Done(report, lines=[f"removed remote {name}; nothing in it was touched"], hints=following([hint]))
+
+
+@verb("trust", report=REPORT)
+@click.argument("name", metavar="NAME", shell_complete=remote_names)
+@click.pass_obj
+def trust_command(session: Session, name: str) -> Done:
+    """Allow requests to the endpoint that .lobsterdv.yaml gives a remote.
+
+    Needed once a machine for an endpoint that came with a cloned project, since requests carry a signature
+    of yours. Another endpoint or URL under the same name must be trusted anew.
+    """
+    from lobsterdv.ops.remotes import trust_remote  # noqa: PLC0415 - start-up time
+
+    report = trust_remote(session.project(), name)
+    remote = session.project().remote(name)
+    endpoint = remote.text("endpoint_url") or "AWS"
+    return Done(report, lines=[f"{name} ({safe(remote.url)} at {safe(endpoint)}) is trusted on this machine"])
+
+
+for _command in (add_command, list_command, default_command, remove_command, trust_command):
+    remote_command.add_command(_command)

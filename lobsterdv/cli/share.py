@@ -1,0 +1,146 @@
+"""Commands that send and bring versions: push, fetch, pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from lobsterdv.cli.options import (
+    datasets_argument,
+    force_option,
+    ignore_missing_option,
+    jobs_option,
+    remote_option,
+    rev_option,
+    verb,
+)
+from lobsterdv.cli.paths import targets
+from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.words import duration
+
+
+def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("--all", "everything", is_flag=True, help=text)
+
+
+@verb("push", report="lobsterdv.ops.push:PushReport")
+@datasets_argument()
+@remote_option("Where to; default: the project's remote.")
+@rev_option("Only what this git revision names.")
+@all_option("What the history of all branches and tags names.")
+@jobs_option
+@ignore_missing_option
+@click.pass_obj
+def push_command(
+    session: Session,
+    paths: tuple[str, ...],
+    remote: str | None,
+    rev: str | None,
+    everything: bool,
+    jobs: int | None,
+    ignore_missing: bool,
+) -> Done:
+    """Send versions to a remote.
+
+    Sends what the history of HEAD, git's index and the work tree's pointers name and the remote lacks, and
+    checks that what it has is whole. Before a remote was added, the copy stays in this repository's git folder.
+    """
+    from lobsterdv.cli.render import pushed  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.push import push  # noqa: PLC0415 - start-up time
+
+    _one_of(rev, everything)
+    report = push(
+        session.project(),
+        targets(session, paths),
+        remote=remote,
+        rev=rev,
+        everything=everything,
+        jobs=jobs,
+        ignore_missing=ignore_missing,
+        observer=session.observer,
+    )
+    return pushed(report, session.words, duration(session.seconds))
+
+
+@verb("fetch", report="lobsterdv.ops.fetch:FetchReport")
+@datasets_argument()
+@remote_option("Where from; default: the project's remote.")
+@rev_option("The versions that this git revision names.")
+@all_option("Every version in the history of all branches and tags.")
+@jobs_option
+@ignore_missing_option
+@click.pass_obj
+def fetch_command(
+    session: Session,
+    paths: tuple[str, ...],
+    remote: str | None,
+    rev: str | None,
+    everything: bool,
+    jobs: int | None,
+    ignore_missing: bool,
+) -> Done:
+    """Bring versions from a remote into the cache.
+
+    The work tree is not touched. Every byte is verified. A PATH inside a folder brings that part alone.
+    """
+    from lobsterdv.cli.render import fetched  # noqa: PLC0415 - start-up time
+    from lobsterdv.errors import MissingContent  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.fetch import fetch  # noqa: PLC0415 - start-up time
+
+    _one_of(rev, everything)
+    report = fetch(
+        session.project(),
+        targets(session, paths),
+        remote=remote,
+        rev=rev,
+        everything=everything,
+        jobs=jobs,
+        observer=session.observer,
+    )
+    failures = [f for f in report.failures if not (ignore_missing and isinstance(f.error, MissingContent))]
+    return fetched(report, failures, session.words, rev, duration(session.seconds))
+
+
+@verb("pull", report="lobsterdv.ops.pull:PullReport")
+@datasets_argument()
+@remote_option("Where from; default: the project's remote.")
+@rev_option("The versions that this git revision names; their pointers are written too.")
+@force_option
+@jobs_option
+@ignore_missing_option
+@click.pass_obj
+def pull_command(
+    session: Session,
+    paths: tuple[str, ...],
+    remote: str | None,
+    rev: str | None,
+    force: bool,
+    jobs: int | None,
+    ignore_missing: bool,
+) -> Done:
+    """Fetch, then check out.
+
+    What could not be fetched leaves the work tree as it was. A PATH inside a folder brings that part alone.
+    """
+    from lobsterdv.cli.render import pulled  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.pull import pull  # noqa: PLC0415 - start-up time
+
+    wanted = targets(session, paths)
+    report = pull(
+        session.project(),
+        wanted,
+        remote=remote,
+        rev=rev,
+        force=force,
+        ignore_missing=ignore_missing,
+        jobs=jobs,
+        observer=session.observer,
+    )
+    return pulled(report, session.words, paths=wanted, took=duration(session.seconds))
+
+
+def _one_of(rev: str | None, everything: bool) -> None:
+    if rev is not None and everything:
+        raise click.UsageError("--rev and --all exclude each other", click.get_current_context())

@@ -1,0 +1,130 @@
+"""Turning facts into text: sizes, counts, times, tables, file names that are safe to print and to type."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Final
+
+# Control characters drive terminals, lone surrogates are bytes that are no UTF-8, and the others are
+# invisible or turn the direction of writing: none may reach a screen from a file name.
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2066-\u206f\ufeff]")
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB", "EB")
+_LINE_ENDS: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+class Words:
+    """Paths and commands as the user would type them in the folder where the program was started.
+
+    ``folder`` is where paths are relative to (after ``-C``), ``root`` the project's (None outside one), and
+    ``directory`` what ``-C`` said.
+    """
+
+    def __init__(self, folder: str, root: str | None = None, directory: str = "") -> None:
+        self.folder = folder
+        self.root = root
+        self.directory = directory
+
+    def raw(self, path: str) -> str:
+        """A project-relative path, relative to where the user is."""
+        if self.root is None or os.path.isabs(path):
+            return path
+        return os.path.relpath(os.path.join(self.root, path), self.folder)
+
+    def path(self, path: str) -> str:
+        """The same, to look at."""
+        return safe(self.raw(path))
+
+    def place(self, path: str) -> str:
+        """An absolute path to look at, relative to here when it is in the project."""
+        inside = self.root is not None and path.startswith(self.root.rstrip("/") + "/")
+        return safe(os.path.relpath(path, self.folder) if inside else path)
+
+    def arg(self, path: str) -> str:
+        """The same, to be typed in a shell."""
+        return quote(self.raw(path))
+
+    def ldv(self, *parts: str) -> str:
+        """A lobsterdv command to type; ``parts`` are quoted already."""
+        return " ".join([*self._program("lobsterdv"), *(p for p in parts if p)])
+
+    def git(self, *parts: str) -> str:
+        """A git command to type; ``parts`` are quoted already."""
+        return " ".join([*self._program("git"), *(p for p in parts if p)])
+
+    def _program(self, name: str) -> list[str]:
+        return [name, "-C", quote(self.directory)] if self.directory else [name]
+
+
+def safe(text: str) -> str:
+    """Text with everything escaped that could move the cursor, hide or mislead. One line."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def quote(text: str) -> str:
+    """One word for a shell; control characters in bash's and zsh's ``$'...'``."""
+    if not _UNSAFE.search(text):
+        return shlex.quote(text)
+    return "$'" + _UNSAFE.sub(_escaped, text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units: ``512 B``, ``18.3 MB``."""
+    if number < 1000:
+        return f"{number} B"
+    power = 1
+    while number >= 999_950 * 1000 ** (power - 1) and power < len(_UNITS):
+        power += 1
+    return f"{number / 1000**power:.1f} {_UNITS[power - 1]}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 file``, ``10,000 files``."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """``0.3 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def short(digest: object) -> str:
+    """A digest's first 12 hex digits, for people."""
+    return str(digest).removeprefix("blake3:")[:12]
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "", right: Sequence[int] = ()) -> list[str]:
+    """Rows as lines with aligned columns; those numbered in ``right`` (sizes) end together."""
+    if not rows:
+        return []
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if n in right else c.ljust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return lines
+
+
+def following(commands: Sequence[str]) -> list[str]:
+    """What to type next, a command a line."""
+    return [("Next: " if n == 0 else "      ") + command for n, command in enumerate(commands)]
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _LINE_ENDS:
+        return _LINE_ENDS[character]
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte itself
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
