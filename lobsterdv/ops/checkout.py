@@ -18,7 +18,7 @@ from lobsterdv.formats.pointer import encode_pointer
 from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select, work_pointers, write_pointer
-from lobsterdv.ops.exchange import exchange
+from lobsterdv.ops.exchange import exchange, tidy
 from lobsterdv.ops.fetch import entries_below
 from lobsterdv.ops.gitfiles import ignore_dataset
 from lobsterdv.ops.plan import Plan, make_plan
@@ -106,6 +106,7 @@ def _one(
             changed = True
         ignore_dataset(project.root, dataset.path)
     _remember(project, plan, below, pointer.digest, int(started * 1e9))
+    tidy(project.state, dataset.path, plan.place)
     path = f"{dataset.path}/{below}" if below else dataset.path
     return CheckedOut(
         path,

@@ -21,6 +21,7 @@ from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ground import Ground
 
 _BATCH: Final = 128
+_STAGE: Final = ".lobsterdv-stage-"
 _BACKDATE_S: Final = 3
 """Files get this much less than the time at which the checkout began, one time for all: nothing is racy
 afterwards, and no index file looks older than the file it belongs to."""
@@ -59,27 +60,44 @@ def exchange(project: Project, plan: Plan, *, started: float, observer: Observer
 
 def interrupted(state: Path) -> list[str]:
     """Datasets whose checkout was interrupted during the exchange, from the journals that were left."""
-    names = []
+    return sorted({fields["dataset"] for _, fields in _left_journals(state)})
+
+
+def tidy(state: Path, dataset: str, place: Path) -> None:
+    """After a checkout that went well: forget interrupted ones of the dataset, and remove what processes that
+    are gone had staged."""
+    for path, fields in _left_journals(state):
+        if fields["dataset"] == dataset:
+            path.unlink(missing_ok=True)
+    for home in (state / "stage", place.parent):
+        for stage in home.glob(f"{_STAGE}*"):
+            if not _is_in_use(stage):
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+def _left_journals(state: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     for path in sorted((state / "journal").glob("*.json")):
         try:
-            names.append(str(json.loads(path.read_bytes())["dataset"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return names
-
-
-def clear_journal(state: Path, dataset: str) -> None:
-    """Forget interrupted checkouts of a dataset that is right now, and their staged files."""
-    for path in (state / "journal").glob("*.json"):
-        try:
             fields = json.loads(path.read_bytes())
-            if fields["dataset"] == dataset:
-                stage = Path(fields["stage"])
-                if stage.name.startswith(".lobsterdv-stage-"):
-                    shutil.rmtree(stage, ignore_errors=True)
-                path.unlink()
+            dataset, stage = str(fields["dataset"]), str(fields["stage"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
+        if not _is_in_use(Path(stage)):
+            yield path, {"dataset": dataset, "stage": stage}
+
+
+def _is_in_use(stage: Path) -> bool:
+    """True while the process that made a staging folder is at work in it."""
+    pid = stage.name.removeprefix(_STAGE).partition("-")[0]
+    if not pid.isdecimal() or not stage.is_dir():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _staging_folder(project: Project, plan: Plan) -> Path:
@@ -92,7 +110,7 @@ def _staging_folder(project: Project, plan: Plan) -> Path:
         target = plan.place if plan.place.is_dir() else parent
         if home.stat().st_dev != target.stat().st_dev:
             home = parent
-        stage = home / f".lobsterdv-stage-{os.getpid()}-{secrets.token_hex(6)}"
+        stage = home / f"{_STAGE}{os.getpid()}-{secrets.token_hex(6)}"
         stage.mkdir(mode=0o700)
     return stage
 
@@ -168,7 +186,7 @@ def _write_journal(project: Project, plan: Plan, stage: Path, started: float) ->
     """From here on an interruption may leave old and new files side by side; say of what."""
     folder = project.state / "journal"
     durable.make_folder(folder)
-    path = folder / f"{stage.name.removeprefix('.lobsterdv-stage-')}.json"
+    path = folder / f"{stage.name.removeprefix(_STAGE)}.json"
     fields = {"dataset": plan.dataset, "stage": str(stage), "started": started}
     durable.write(path, json.dumps(fields).encode() + b"\n", mode=0o600)
     return path

@@ -132,7 +132,7 @@ def _one(
     if found is not None and entries is not None:
         version: Mapping[str, Entry] = {entry.path: entry for entry in entries}
         changes = look(place, found, version, memory, progress=lambda n: observer(Advanced("looking", n)))
-        work = _judge(changes, memory)
+        work = _judge(changes, version, memory)
         if changes.read and memory is not None:
             _refresh(project, str(place), memory, found, changes, started_ns)
     return DatasetStatus(
@@ -160,14 +160,13 @@ def _found(project: Project, dataset: Dataset) -> list[Found] | None:
     return see_through(seen.found, place, project.cache.folder / "files")
 
 
-def _judge(changes: Changes, memory: Seen | None) -> WorkState:
-    """Paths that were never checked out here are absent, not deleted."""
-    never = [path for path in changes.deleted if memory is not None and path not in memory.files]
-    if memory is not None and memory.files and len(never) == len(changes.deleted) and never:
-        if not changes.modified and not changes.new:
-            changes.deleted.clear()
-            return "partial"
-        changes.deleted.clear()
+def _judge(changes: Changes, version: Mapping[str, Entry], memory: Seen | None) -> WorkState:
+    """Files that were never checked out here are absent, not deleted; nor is anything else then known to be."""
+    if memory is not None and memory.files:
+        never = any(path not in memory.files and version[path].digest is not None for path in changes.deleted)
+        if never:
+            changes.deleted[:] = [path for path in changes.deleted if path in memory.files]
+            return "modified" if changes else "partial"
     return "modified" if changes else "clean"
 
 
