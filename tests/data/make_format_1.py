@@ -291,7 +291,8 @@ def make_cache(folder: Path) -> None:
     cache = Cache(folder, ledger=Forgetful(), now=lambda: AT)
     with Intake(cache) as intake:
         for number in range(5):
-            intake.keep_small(f"small file {number}\n".encode() * number)
+            data = f"small file {number}\n".encode() * number
+            intake.keep_verified([(digest_of(data), data)])
         intake.keep_plain(digest_of(b"plain\n"), b"plain\n")
     entry = Entry(safe_path("plain"), EntryType.FILE, 6, digest_of(b"plain\n"))
     listing = make_listing([entry])

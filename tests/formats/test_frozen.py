@@ -122,7 +122,7 @@ def test_a_cache_of_the_first_release_still_gives_its_files(tmp_path: Path) -> N
     assert entry.digest is not None
     assert cache.verified_path(entry.digest, name="plain").read_bytes() == b"plain\n"
     with Intake(cache) as intake:
-        intake.keep_small(b"small file 1\n")
+        intake.keep_verified([(digest_of(b"small file 1\n"), b"small file 1\n")])
     assert len(list((tmp_path / "cache/packs").iterdir())) == 2, "what an old pack holds is not kept again"
 
 
