@@ -29,11 +29,16 @@ from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.table import Content, Table, encode_table, parse_table
 from lobsterdv.paths import SafeRelPath, safe_path
 
-INLINE_ROWS: Final = 1 << 15
-"""Up to so many rows a directory's table stays in the manifest itself: about 2 MB."""
-SEGMENT_ROWS: Final = 1 << 19
-"""A segment ends at the latest here; usually a path ends it long before."""
-_CUT_MASK: Final = (1 << 12) - 1  # one path in 4,096 ends a segment
+INLINE_ROWS: Final = 1 << 16
+"""Up to so many rows of 64 bytes (4 MiB, stored in under 1 MB) a directory's table stays in the manifest itself."""
+SEGMENT_ROWS: Final = 1 << 18
+"""A segment ends at the latest after so many rows (16 MiB): with the chunks of one more file, at most 2^20
+in 40 MiB, it stays below the 64 MiB that readers take."""
+_CUT_MASK: Final = (1 << 13) - 1  # of 8,192 rows (512 KiB) one ends a segment, wherever it stands
+_ROW_BYTES: Final = 64
+_ENTRY_BYTES: Final = 64  # in the columns, besides path, target, chunks and extents
+_CHUNK_BYTES: Final = 40
+_EXTENT_BYTES: Final = 57  # with an object of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +65,30 @@ class Manifest:
 def split_table(table: Table) -> Iterator[Table]:
     """A large table cut into segments at paths that end one; a small one, or a single file, as it is."""
     by_digest = {content.digest: content for content in table.contents}
-    inline = sum(_entry_rows(e) for e in table.entries) + sum(len(c.lengths) for c in table.contents)
-    if not table.entries or inline <= INLINE_ROWS:
+    weights = [_rows(entry, by_digest) for entry in table.entries]
+    if sum(weights) <= INLINE_ROWS:
         yield table
         return
     start = rows = 0
-    for position, entry in enumerate(table.entries):
-        rows += _entry_rows(entry) + (len(by_digest[entry.digest].lengths) if entry.digest is not None else 0)
-        if rows >= SEGMENT_ROWS or not int.from_bytes(checksum_of(entry.path.encode())[:4]) & _CUT_MASK:
+    for position, (entry, weight) in enumerate(zip(table.entries, weights, strict=True)):
+        rows += weight
+        # The more rows an entry has, the likelier it ends a segment: segments are alike in size, whatever they hold.
+        ends = int.from_bytes(checksum_of(entry.path.encode())[:4]) & _CUT_MASK < weight
+        if ends or rows >= SEGMENT_ROWS:
             yield _part(table, start, position + 1, by_digest)
             start, rows = position + 1, 0
     if start < len(table.entries):
         yield _part(table, start, len(table.entries), by_digest)
 
 
-def _entry_rows(entry: Entry) -> int:
-    """One, and one more for every 128 characters of its path and target: rows stand for bytes."""
-    return 1 + (len(entry.path) + len(entry.target or "")) // 128
+def _rows(entry: Entry, by_digest: dict[Digest, Content]) -> int:
+    """How many rows an entry counts for: what it takes in the columns, rounded up."""
+    weight = _ENTRY_BYTES + len(entry.path.encode()) + len((entry.target or "").encode())
+    if entry.digest is not None:
+        content = by_digest[entry.digest]
+        chunks = len(content.lengths)
+        weight += (_CHUNK_BYTES * chunks if chunks > 1 else 0) + _EXTENT_BYTES * len(content.extents)
+    return -(-weight // _ROW_BYTES)
 
 
 def _part(table: Table, start: int, end: int, by_digest: dict[Digest, Content]) -> Table:
