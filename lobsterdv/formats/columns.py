@@ -93,7 +93,7 @@ def decompress(stored: bytes, *, what: str) -> bytes:
     """The body of a stored form; never more than 64 MiB. Raises FormatError."""
     try:
         size = zstandard.frame_content_size(stored)
-        if not 0 <= size <= MAX_BODY_BYTES:
+        if not 0 < size <= MAX_BODY_BYTES:
             raise FormatError(what, "its content size is missing or over 64 MiB")
         decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         body = decompressor.decompress(stored, max_output_size=size, allow_extra_data=False)
