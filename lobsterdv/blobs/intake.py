@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from lobsterdv import copying, durable
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
-from lobsterdv.digest import Digest, hash_descriptor
+from lobsterdv.digest import Digest, hash_descriptor, parse_hex
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import Signature, signature_of
 
@@ -106,6 +106,8 @@ class Intake:
         durable.publish([publication for _, publication, _ in pending])
         rows = []
         for digest, publication, checksum in pending:
+            if publication.final.suffix == ".pack":
+                self._cache.packs.renew(parse_hex(publication.final.stem, what="pack"))
             if checksum:
                 signature = signature_of(publication.final.lstat())
                 rows.append((digest.hex(), signature, checksum, self._cache.now()))

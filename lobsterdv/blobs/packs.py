@@ -75,7 +75,7 @@ class Packs:
             if len(left) * 16 < len(index):
                 left = {d for d in left if not index.find(d)}
             else:
-                left.difference_update(packed.digest for packed in index)
+                left.difference_update(index.names())
         if self._bad:
             left.update(d for d in digests if self.find(d) is None)
         return left
@@ -91,12 +91,28 @@ class Packs:
     def read_at(self, index: PackIndex, packed: Packed, *, name: str) -> bytes:
         """The verified bytes of what ``find`` found. Raises CorruptContent."""
         digest = packed.digest
-        data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+        try:
+            data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+        except FileNotFoundError:
+            self._set_aside(index, digest)
+            raise MissingContent(name, str(digest), "the cache") from None
         actual = digest_of(data)
         if actual != digest:
             self._set_aside(index, digest)
             raise CorruptContent(name, "the cache", str(digest), str(actual))
         return data
+
+    def renew(self, pack: Digest) -> None:
+        """A pack was just written, perhaps over a damaged one of the same name: what was noted of that is past."""
+        with self._lock:
+            past = {note for note in self._bad if note.startswith(pack.hex())}
+            for note in past:
+                (self._damaged / note).unlink(missing_ok=True)
+            self._bad -= past
+            if pack in self._descriptors:  # other threads may be reading it: exchange the file, not the number
+                descriptor = os.open(self.folder / f"{pack.hex()}.pack", os.O_RDONLY | os.O_CLOEXEC)
+                os.dup2(descriptor, self._descriptors[pack], inheritable=False)
+                os.close(descriptor)
 
     def close(self) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from typing import Final
 
 from lobsterdv.events import Observer, Warned, silent
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 create table seen (
   place text primary key, saved_ns integer not null, digest blob not null, state blob not null
@@ -23,7 +23,7 @@ create table verified (
 ) without rowid;
 create table pushed (
   store text not null, path text not null, version blob not null,
-  manifest blob not null, record blob not null,
+  manifest blob not null, record blob not null, at text not null,
   primary key (store, record)
 ) without rowid;
 create table markers (store text primary key, etag text not null, store_id text not null) without rowid;

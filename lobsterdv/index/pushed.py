@@ -10,32 +10,35 @@ from lobsterdv.index.database import Index, UnreadableIndex
 
 
 class Pushed(NamedTuple):
-    """A version of ``path`` whose ``manifest`` and catalog ``record`` a push of ours or another's wrote."""
+    """A version of ``path`` whose ``manifest`` and catalog ``record`` a push of ours or another's wrote, ``at`` a
+    time by the pusher's clock (UTC, ISO 8601)."""
 
     path: str
     version: Digest
     manifest: Digest
     record: Digest
+    at: str
 
 
 def load_pushed(index: Index, store: str) -> list[Pushed]:
-    """Every catalog record known of ``store`` (its url and project)."""
+    """Every catalog record known of ``store`` (its id and project), oldest first."""
     try:
         with index.reading() as connection:
             rows = connection.execute(
-                "select path, version, manifest, record from pushed where store = ?", (store,)
+                "select path, version, manifest, record, at from pushed where store = ? order by at", (store,)
             ).fetchall()
     except UnreadableIndex:
         return []
-    return [Pushed(path, Digest(version), Digest(manifest), Digest(record)) for path, version, manifest, record in rows]
+    return [Pushed(path, Digest(version), Digest(manifest), Digest(record), at)
+            for path, version, manifest, record, at in rows]  # fmt: skip
 
 
 def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
     """Remember pushes, in one transaction."""
-    values = [(store, p.path, bytes(p.version), bytes(p.manifest), bytes(p.record)) for p in rows]
+    values = [(store, p.path, bytes(p.version), bytes(p.manifest), bytes(p.record), p.at) for p in rows]
     if values:
         with index.writing() as connection:
-            connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?)", values)
+            connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?, ?)", values)
 
 
 def forget_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:

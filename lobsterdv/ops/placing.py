@@ -44,18 +44,18 @@ class Signer:
 
 
 def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict[tuple[str, Digest], Pushed]:
-    """What the catalog says was pushed, by path and version: from memory, and, when a wanted version is not
-    in it, from the records that this machine has not read yet."""
+    """What the catalog says was pushed, by path and version, oldest first: from memory, and, when a wanted version
+    is not in it, from the records that this machine has not read yet."""
     shelf = f"{room.marker.store_id}/{project.project_id}"
     rows = load_pushed(project.index, shelf)
     known = {(row.path, row.version): row for row in rows}
     if any(wish.key not in known for wish in wanted):
         new = [
-            Pushed(record.path, record.pointer.digest, record.manifest, digest)
+            Pushed(record.path, record.pointer.digest, record.manifest, digest, record.at)
             for digest, record in records(room, project.project_id, known=(row.record for row in rows))
         ]
         save_pushed(project.index, shelf, new)
-        known.update(((row.path, row.version), row) for row in new)
+        known = {(row.path, row.version): row for row in sorted([*rows, *new], key=lambda row: row.at)}
     return known
 
 
@@ -115,7 +115,7 @@ def send_version(
     encoded = encode_record(record)
     name = digest_of(encoded)
     _put(room, record_key(signer.project_id, name), encoded, keep=False)
-    return Pushed(wish.path, pointer.digest, manifest, name)
+    return Pushed(wish.path, pointer.digest, manifest, name, signer.at)
 
 
 def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> Digest:

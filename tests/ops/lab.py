@@ -109,6 +109,7 @@ class Lab:
 
     def configure(self, **settings: Any) -> Lab:
         """Write the private configuration and open the project anew."""
+        self.project.state.mkdir(parents=True, exist_ok=True)
         (self.project.state / "config.yaml").write_bytes(dump_config(settings))
         return self.reopen()
 
