@@ -1,9 +1,10 @@
 """Run one program to its end and say what it cost: wall time, CPU, peak memory, bytes read and written.
 
-CPU and memory come from `os.wait4` and so include every child the program waited for (git, for one). Bytes are
-the kernel's own count in /proc/PID/io, read after the program ended and before it is reaped: `read` and `written`
-are what read(2), write(2), sendfile and copy_file_range moved, sockets included, page cache or not. Bytes that a
-program looks at through mmap are not in `read`. Off Linux both are None.
+CPU and memory come from `os.wait4` and so include every child the program waited for (git, for one). Peak memory
+counts the pages of mapped files, too. Bytes are the kernel's own count in /proc/PID/io, read after the program ended
+and before it is reaped: what read(2), write(2), sendfile and copy_file_range moved, sockets included, page cache or
+not. What a program looks at through mmap is not in that count, so /proc/PID/status is polled for the most memory
+that was mapped from files and the most that was the program's own. Off Linux these four are None.
 """
 
 import os
@@ -18,11 +19,15 @@ from pathlib import Path
 from typing import IO
 
 TIMEOUT_SECONDS = 3600.0
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished run. `exit_code` is negative for a signal, as in subprocess."""
+    """One finished run. `exit_code` is negative for a signal, as in subprocess.
+
+    `own_bytes` and `mapped_bytes` are the most seen of anonymous and of file-backed memory; short peaks are missed.
+    """
 
     exit_code: int
     wall_seconds: float
@@ -30,6 +35,8 @@ class Measured:
     peak_bytes: int
     read_bytes: int | None
     written_bytes: int | None
+    own_bytes: int | None
+    mapped_bytes: int | None
     stdout: str
     stderr: str
 
@@ -47,17 +54,15 @@ def run(argv: list[str], folder: Path, environment: dict[str, str]) -> Measured:
             stderr=err,
             start_new_session=True,
         )
-        killer = threading.Timer(TIMEOUT_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
-        killer.daemon = True
-        killer.start()
+        watcher = _Watcher(process.pid)
         try:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
         finally:
-            killer.cancel()
-        wall = time.perf_counter() - started
+            wall = time.perf_counter() - started
+            watcher.stop()
         read, written = _bytes_moved(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -68,9 +73,45 @@ def run(argv: list[str], folder: Path, environment: dict[str, str]) -> Measured:
             peak_bytes=_peak_bytes(usage),
             read_bytes=read,
             written_bytes=written,
+            own_bytes=watcher.own_bytes,
+            mapped_bytes=watcher.mapped_bytes,
             stdout=_text(out),
             stderr=_text(err),
         )
+
+
+class _Watcher:
+    """A thread that looks at a process until told to stop: its memory, and whether its time is up."""
+
+    def __init__(self, pid: int) -> None:
+        self.own_bytes: int | None = None
+        self.mapped_bytes: int | None = None
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not self._ended.wait(POLL_SECONDS):
+            self._look()
+            if time.monotonic() > deadline:
+                os.killpg(self._pid, signal.SIGKILL)
+                return
+
+    def _look(self) -> None:
+        try:
+            lines = Path(f"/proc/{self._pid}/status").read_text().splitlines()
+        except OSError:
+            return
+        sizes = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+        if "RssAnon" in sizes:  # not of a process that has ended
+            self.own_bytes = max(self.own_bytes or 0, int(sizes["RssAnon"][0]) << 10)
+            self.mapped_bytes = max(self.mapped_bytes or 0, int(sizes["RssFile"][0]) << 10)
 
 
 def _bytes_moved(pid: int) -> tuple[int | None, int | None]:

@@ -29,6 +29,8 @@ def medians(samples: dict[str, list[Sample]]) -> Medians:
                     peak_bytes=statistics.median(run.peak_bytes for run in good),
                     read_bytes=_median([run.read_bytes for run in good]),
                     written_bytes=_median([run.written_bytes for run in good]),
+                    own_bytes=_median([run.own_bytes for run in good]),
+                    mapped_bytes=_median([run.mapped_bytes for run in good]),
                     runs=len(good),
                 )
     return found
@@ -50,16 +52,22 @@ def speed_table(chosen: list[Row], shapes: dict[str, Shape], found: Medians, fai
 
 
 def cost_table(chosen: list[Row], shapes: dict[str, Shape], found: Medians) -> str:
-    lines = [["row", "tool", "wall s", "CPU s", "peak MB", "read MiB", "written MiB", "read / data", "written / data"]]
+    """Memory: the peak, and of it the program's own and that mapped from files. Bytes in MiB, and per data byte."""
+    head = ["row", "tool", "wall s", "CPU s", "peak MB", "own MB", "mapped MB", "read MiB", "written MiB"]
+    lines = [[*head, "read / data", "written / data"]]
     for row in chosen:
         size = shapes[row.shape].total_bytes if row.shape else 0
         for tool, costs in found.get(row.name, {}).items():
+            times = [f"{costs.wall_seconds:.3f}", f"{costs.cpu_seconds:.3f}"]
+            memory = [_in(MEGABYTE, count, 0) for count in (costs.peak_bytes, costs.own_bytes, costs.mapped_bytes)]
             moved = (costs.read_bytes, costs.written_bytes)
-            times = [f"{costs.wall_seconds:.3f}", f"{costs.cpu_seconds:.3f}", f"{costs.peak_bytes / MEGABYTE:.0f}"]
-            mebibytes = ["-" if count is None else f"{count / MIB:.1f}" for count in moved]
-            shares = ["-" if count is None or not size else f"{count / size:.2f}x" for count in moved]
-            lines.append([row.name, tool, *times, *mebibytes, *shares])
+            shares = [f"{_in(size, count, 2)}x" if size else "-" for count in moved]
+            lines.append([row.name, tool, *times, *memory, *(_in(MIB, count, 1) for count in moved), *shares])
     return table(lines)
+
+
+def _in(unit: int, count: float | None, digits: int) -> str:
+    return "-" if count is None else f"{count / unit:.{digits}f}"
 
 
 def budget_table(judged: list[dict[str, str]]) -> str:

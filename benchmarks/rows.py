@@ -55,13 +55,20 @@ class Costs:
     peak_bytes: float
     read_bytes: float | None
     written_bytes: float | None
+    own_bytes: float | None
+    mapped_bytes: float | None
     runs: int
+
+    @property
+    def seen_bytes(self) -> float | None:
+        """Read by calls or mapped: at least what the program looked at."""
+        return None if self.read_bytes is None else self.read_bytes + (self.mapped_bytes or 0)
 
 
 START = Limit("cpu_seconds", 0.100, "< 100 ms CPU", any_scale=True)
 MEMORY = Limit("peak_bytes", 400 * MEGABYTE, "< 400 MB memory")
 NO_OP = Limit("wall_seconds", 0.5, "< 0.5 s")
-READS = Limit("read_bytes", 2 + LOADED_PROGRAM, "reads <= 2x its bytes (+5 %)", per_byte=True)
+READS = Limit("seen_bytes", 2 + LOADED_PROGRAM, "reads or maps <= 2x its bytes (+5 %)", per_byte=True)
 WRITES = Limit("written_bytes", 1 + LOADED_PROGRAM, "writes 1x its bytes (+5 %)", per_byte=True)
 NEAR_S5CMD = Ratio("s5cmd", 1 / 1.1)
 

@@ -8,9 +8,11 @@ import datetime
 import fnmatch
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 import count
 import data
@@ -34,7 +36,9 @@ WARM_UP_REPETITION = -1
 
 def main() -> int:
     options = _options()
-    peers.prepare(options.peers) if options.peers == peers.DEFAULT_PEERS else None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server and the folders go, too
+    if options.peers == peers.DEFAULT_PEERS:
+        peers.prepare(options.peers)
     programs = peers.locate(options.peers)
     benched = _tools(options.tools, programs)
     options.work.mkdir(exist_ok=True)
@@ -160,7 +164,9 @@ def _publish(
             f"## {title}\n\n{text}" if title else f"# Benchmark results\n\n{text}" for title, text in sections.items()
         ]
         out.write_text("\n\n".join(texts) + "\n")
-    _write_json(options, {"date": today, **facts, "budgets": judged, "samples": report.sample_values(samples)})
+    medians = {row: {tool: vars(costs) for tool, costs in by_tool.items()} for row, by_tool in found.items()}
+    figures = {"medians": medians, "budgets": judged, "samples": report.sample_values(samples)}
+    _write_json(options, {"date": today, "scale": options.scale, **facts, **figures})
     return 1 if failed else 0
 
 
@@ -180,7 +186,7 @@ def _count(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ..
     return 1 if problems else 0
 
 
-def _screen(options: argparse.Namespace):
+def _screen(options: argparse.Namespace) -> TextIO:
     return sys.stderr if options.json == "-" else sys.stdout
 
 
