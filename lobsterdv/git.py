@@ -139,15 +139,16 @@ class Git:
                 found[path] = facts.split(" ")[2]
         return found
 
-    def history(self, revs: Iterable[str], pattern: str) -> list[Change]:
-        """Every content that a matching path had in the history of ``revs``, newest first. One process.
+    def history(self, pattern: str, *, everything: bool = False) -> list[Change]:
+        """Every content that a matching path had in HEAD's history, or in that of all refs and HEAD, newest first.
+        One process.
 
         A merge commit counts with what it changed against each parent. Empty before the first commit.
         """
         try:
             out = self._git(
-                "log", "-z", "--raw", "-m", "--no-abbrev", "--no-renames", "--format=%x01%H", "--end-of-options",
-                *revs, "--", pattern,
+                "log", "-z", "--raw", "-m", "--no-abbrev", "--no-renames", "--format=%x01%H",
+                "--all" if everything else "HEAD", "--", pattern,
             )  # fmt: skip
         except GitFailed as error:
             if "does not have any commits yet" in error.detail or "bad revision 'HEAD'" in error.detail:

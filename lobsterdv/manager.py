@@ -214,7 +214,7 @@ class DataManager:
         """
         name = dataset_of(self._name(name))
         git = self._project.git
-        changes = [c for c in git.history(["HEAD"], PATTERN) if c.path == name + SUFFIX]
+        changes = [c for c in git.history(PATTERN) if c.path == name + SUFFIX]
         contents = git.read(change.blob for change in changes)
         found: list[Version] = []
         for change in changes:

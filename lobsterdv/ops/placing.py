@@ -59,12 +59,13 @@ def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict
     return known
 
 
-def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]]) -> set[tuple[str, Digest]]:
+def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, project_id: str) -> set[tuple[str, Digest]]:
     """Ask for everything these pushes claim; returns the keys of those that are not whole at the remote."""
     heads: dict[str, tuple[int | None, set[tuple[str, Digest]]]] = {}
     incomplete = set()
     for wish, row in claims:
         try:
+            heads.setdefault(record_key(project_id, row.record), (None, set()))[1].add(wish.key)
             for key, size in _claimed(room, wish, row):
                 heads.setdefault(key, (size, set()))[1].add(wish.key)
         except (ContentError, FormatError):
@@ -140,7 +141,9 @@ def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> Dig
 
 
 def _put(room: Remote, key: str, data: bytes, *, keep: bool) -> None:
-    room.store.put(key, data, if_absent=True)
+    """Write a document; one that is there already stays, unless it is not whole."""
+    if not room.store.put(key, data, if_absent=True) and room.store.head(key).size != len(data):
+        room.store.put(key, data)
     require(room, key, len(data), name=key)
     if keep:
         room.cache.keep_remote(room.kept(key), data)
@@ -180,10 +183,10 @@ def _manifest(room: Remote, name: str, version: Digest, manifest: Digest) -> Man
 def _claimed(room: Remote, wish: Wish, row: Pushed) -> Iterable[tuple[str, int | None]]:
     """Every key a push wrote or relied on, with its size where that is known."""
     manifest = _manifest(room, wish.path, row.version, row.manifest)
-    yield manifest_key(row.version, row.manifest), None
-    for ref in manifest.segments:
-        yield segment_key(ref.digest), None
     objects = read_table(room, manifest, name=wish.path).objects()
+    for key in [manifest_key(row.version, row.manifest), *(segment_key(ref.digest) for ref in manifest.segments)]:
+        stored = room.cache.kept_remote(room.kept(key))
+        yield key, None if stored is None else len(stored)
     step = max(1, len(objects) // ALL_HEADS)
     for item in objects[::step]:
         yield object_key(item.digest), item.size

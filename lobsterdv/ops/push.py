@@ -76,7 +76,7 @@ def push(
     room = connect(project, config, create=True, jobs=jobs)
     report.url = room.url
     known = known_pushes(project, room, wanted)
-    damaged = _check_known(room, [w for w in wanted if w.current and w.key in known], known, report, observer)
+    damaged = _check_known(project, room, [w for w in wanted if w.current and w.key in known], known, report, observer)
     forget_pushed(project.index, _shelf(project, room), (known[w.key] for w in damaged))
     fresh = [w for w in wanted if w.key not in known]
     report.skipped_versions = len(wanted) - len(fresh) - sum(1 for w in wanted if w.current and w.key in known)
@@ -89,11 +89,16 @@ def push(
 
 
 def _check_known(
-    room: Remote, wanted: list[Wish], known: dict[tuple[str, Digest], Pushed], report: PushReport, observer: Observer
+    project: Project,
+    room: Remote,
+    wanted: list[Wish],
+    known: dict[tuple[str, Digest], Pushed],
+    report: PushReport,
+    observer: Observer,
 ) -> list[Wish]:
     """HEAD what earlier pushes claim to have written; returns the versions that are not whole any more."""
     observer(Started("checking", total_items=len(wanted)))
-    incomplete = still_complete(room, [(w, known[w.key]) for w in wanted])
+    incomplete = still_complete(room, [(w, known[w.key]) for w in wanted], project_id=project.project_id)
     for wish in wanted:
         if wish.key not in incomplete:
             pointer = wish.pointer

@@ -45,7 +45,7 @@ def wishes(
         current = {blob: commit for _, blob, _ in named}
         work, staged = None, []
     else:
-        changes = project.git.history(["--all"] if everything else ["HEAD"], PATTERN)
+        changes = project.git.history(PATTERN, everything=everything)
         head = project.git.files_at("HEAD", SUFFIX) if changes else {}
         named = [(change.path, change.blob, change.commit) for change in changes]
         current = dict.fromkeys(head.values())
