@@ -25,7 +25,8 @@ def complete_datasets(session: Session | None, incomplete: str) -> list[Completi
         return []
     words = Words(folder, str(git.root))
     paths = (words.raw(name.removesuffix(SUFFIX)) for name in names)
-    return [CompletionItem(path) for path in sorted(paths) if path.startswith(incomplete)]
+    found = [CompletionItem(path) for path in sorted(paths) if path.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]  # perhaps something inside a dataset
 
 
 def complete_remotes(session: Session | None, incomplete: str) -> list[CompletionItem]:

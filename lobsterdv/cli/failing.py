@@ -33,8 +33,6 @@ def tell_error(session: Session, error: BaseException) -> int:
             return _plain(session, error.exit_code, type(error).__name__, error.format_message())
         case errors.LobsterError():
             return tell(session, Done(failures=[Failure("", error)]))
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else 1
         case OSError() if error.errno == errno.EPIPE:
             return 0
         case OSError() if error.errno is not None:

@@ -121,6 +121,8 @@ def run(args: Sequence[str], *, program: str = "lobsterdv") -> int:
         from lobsterdv.cli.outcome import tell  # noqa: PLC0415 - start-up time
 
         return tell(session, done)
+    except SystemExit as error:  # click ends so after completing, and when nobody reads its help
+        return error.code if isinstance(error.code, int) else 1
     except BaseException as error:
         from lobsterdv.cli.failing import tell_error  # noqa: PLC0415 - start-up time
 

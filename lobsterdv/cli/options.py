@@ -27,17 +27,15 @@ class Verb(click.Command):
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own: list[tuple[str, str]] = []
-        everywhere: list[tuple[str, str]] = []
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
-            if record is not None:
-                shared = parameter.name in _COMMON_NAMES or "--help" in parameter.opts
-                (everywhere if shared else own).append(record)
-        for title, rows in (("Options", own), ("Options of every command", everywhere)):
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        """Its own options; those of every command in one line, ``lobsterdv --help`` explains them."""
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        own = [p for p in options if p.name not in _COMMON_NAMES and "--help" not in p.opts]
+        rows = [record for option in own if (record := option.get_help_record(ctx)) is not None]
+        if rows:
+            with formatter.section("Options"):
+                formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text("Also, like every command: -C DIR, -q, -v, --json, -h.")
 
 
 def common(function: Function) -> Function:
@@ -78,7 +76,8 @@ def remote_names(ctx: click.Context, parameter: click.Parameter, incomplete: str
 
 def datasets_argument(*, required: bool = False) -> Callable[[Function], Function]:
     """``PATH...``: datasets, their pointers, folders, globs."""
-    return click.argument("paths", metavar="PATH...", nargs=-1, required=required, shell_complete=dataset_names)
+    metavar = "PATH..." if required else "[PATH]..."
+    return click.argument("paths", metavar=metavar, nargs=-1, required=required, shell_complete=dataset_names)
 
 
 def rev_option(text: str) -> Callable[[Function], Function]:

@@ -129,7 +129,8 @@ class Progress:
                 self._bars.remove_task(phase.bar)
             if phase.shown_at:
                 took = duration(self._clock() - phase.started)
-                self._print(f"{phase.name}: done, {amount(phase)} in {took}")
+                done = size(phase.new_bytes) if in_bytes(phase) else f"{phase.new_items:,}"
+                self._print(f"{phase.name}: done, {done} in {took}")
 
     def _warn(self, message: str) -> None:
         text = safe(message)

@@ -30,11 +30,13 @@ class Remedy(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """What was going on: the command, the item that failed (relative to the project), the remotes by URL."""
+    """What was going on: the command and all that was typed, the item that failed (relative to the project),
+    the remotes' names by URL."""
 
     words: Words
     command: str = ""
     path: str = ""
+    typed: tuple[str, ...] = ()
     remotes: Mapping[str, str] = field(default_factory=dict)
 
     def remote(self, url: str) -> str:
@@ -47,8 +49,9 @@ class Situation:
         return self.words.arg(self.path) if self.path else "PATH"
 
     def again(self, *options: str) -> str:
-        """The same command on the same item, with more options."""
-        return self.words.ldv(self.command, *options, self.words.arg(self.path) if self.path else "")
+        """The command as it was typed, with more options."""
+        end = self.typed.index("--") if "--" in self.typed else len(self.typed)
+        return " ".join(["lobsterdv", *map(quote, self.typed[:end]), *options, *map(quote, self.typed[end:])])
 
 
 def remedies(error: LobsterError, at: Situation) -> list[Remedy]:
@@ -96,6 +99,10 @@ def _look_around(error: errors.Refused, at: Situation) -> list[Remedy]:
 def _git_tracked(error: errors.Refused, at: Situation) -> list[Remedy]:
     command = f"{at.words.git('rm', '-r', '--cached', at.arg)} && {at.words.ldv('add', at.arg)}"
     return [Remedy(command, "git lets go of it; the files stay")]
+
+
+def _directory(error: errors.Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("path", at.words.arg(error.path)), "gives the whole folder")]
 
 
 def _whole_project(error: errors.Refused, at: Situation) -> list[Remedy]:
@@ -222,7 +229,7 @@ def _local_io(error: errors.LocalIOError, at: Situation) -> list[Remedy]:
 
 
 def _missing(error: errors.MissingContent, at: Situation) -> list[Remedy]:
-    rest = Remedy(at.again("--ignore-missing").removesuffix(f" {at.arg}"), "takes the rest")
+    rest = Remedy(at.again("--ignore-missing"), "takes the rest")
     if at.command in ("fetch", "pull", "path", "list"):
         first = Remedy(at.words.ldv("push", at.arg), "by whoever has this version, on their machine")
         return [first] if at.command in ("path", "list") else [first, rest]
@@ -293,7 +300,8 @@ def _wrong_region(error: errors.WrongRegion, at: Situation) -> list[Remedy]:
 
 
 def _throttled(error: errors.Throttled, at: Situation) -> list[Remedy]:
-    return [Remedy(at.again("-j", "2"), "goes on where it stopped, more gently")]
+    gently = ("-j", "2") if at.command in ("push", "fetch", "pull") else ()
+    return [Remedy(at.again(*gently), "goes on where it stopped")]
 
 
 def _untrusted(error: errors.Untrusted, at: Situation) -> list[Remedy]:
@@ -326,6 +334,7 @@ def _any(error: LobsterError, at: Situation) -> list[Remedy]:
 Entry = Callable[[Any, Situation], list[Remedy]]
 REFUSALS: Final[Mapping[str, Entry]] = {
     "collision": _collision,
+    "directory": _directory,
     "exists": _exists,
     "git-tracked": _git_tracked,
     "not-found": _not_found,

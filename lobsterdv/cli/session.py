@@ -42,6 +42,7 @@ class Session:
     """Made once a run, from its arguments; options that click finds are handed to ``remember``."""
 
     def __init__(self, args: Sequence[str]) -> None:
+        self.args = tuple(args)
         options = args[: args.index("--")] if "--" in args else args
         self.command = ""
         self.as_json = "--json" in options  # known before parsing, for usage errors
@@ -115,7 +116,7 @@ class Session:
         """What the remedies of a failure need to know."""
         from lobsterdv.cli.remedies import Situation  # noqa: PLC0415 - start-up time
 
-        return Situation(self.words, self.command, path, self._remotes)
+        return Situation(self.words, self.command, path, self.args, self._remotes)
 
     def close(self) -> None:
         """Take progress off the screen and let go of the project. May be repeated."""
