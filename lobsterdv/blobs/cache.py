@@ -164,6 +164,10 @@ class Cache:
             durable.make_folder(path.parent)
             durable.write(path, encoded)
 
+    def has_listing(self, digest: Digest) -> bool:
+        """True when a directory version's listing is here; reading it verifies."""
+        return self._listing_path(digest).is_file()
+
     def listing(self, digest: Digest, *, name: str) -> Listing:
         """The verified listing of a directory version. Raises MissingContent, CorruptContent."""
         path = self._listing_path(digest)

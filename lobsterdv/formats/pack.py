@@ -56,6 +56,11 @@ class PackIndex:
         found = self._positions.get(digest)
         return None if found is None else Packed(digest, self.offsets[found], self.sizes[found])
 
+    def names(self) -> set[bytes]:
+        """All digests, as plain bytes (which equal Digests)."""
+        data = self.digests
+        return {data[i : i + DIGEST_BYTES] for i in range(0, len(data), DIGEST_BYTES)}
+
     def _bisect(self, digest: Digest) -> Packed | None:
         position = bisect_left(range(len(self.offsets)), bytes(digest), key=self._digest)
         return self._at(position) if position < len(self.offsets) and self._digest(position) == digest else None

@@ -108,7 +108,11 @@ def _record(
     observer: Observer,
 ) -> list[SafeRelPath]:
     """Write listing, pointer, .gitignore line and index row of content that is kept; returns what git should stage."""
-    if addition.is_directory:
+    old = known.good[addition.path].pointer if addition.path in known.good else None
+    executable = False
+    if addition.is_unchanged and old is not None:
+        digest, size, files, executable = old.digest, old.size, old.files, old.executable
+    elif addition.is_directory:
         listing = make_listing(addition.entries.values())
         for first, second in folding_collisions(entry.path for entry in listing.entries):
             observer(Warned(f"{addition.path}: {first!r} and {second!r} are one file on macOS and Windows"))
@@ -118,17 +122,17 @@ def _record(
     else:
         (entry,) = addition.entries.values()
         assert entry.digest is not None
-        digest, size, files = entry.digest, entry.size, None
-    old = known.good[addition.path].pointer if addition.path in known.good else None
-    pointer = _pointer(project, addition, old, digest, size, files, message, inputs)
+        digest, size, files, executable = entry.digest, entry.size, None, addition.is_executable
+    pointer = _pointer(project, addition.path, old, (digest, size, files, executable), message, inputs)
     written = [pointer_path(addition.path)]  # also when it is right already: an earlier add may not have staged it
     if pointer != old:
         write_pointer(project, addition.path, encode_pointer(pointer))
     ignored = ignore_dataset(project.root, addition.path)
     if ignored is not None:
         written.append(ignored)
-    if addition.read or addition.seen_is_stale:
-        save_seen(project.index, str(project.root / addition.path), Seen(started_ns, digest, addition.seen_files))
+    if not addition.is_unchanged:
+        seen = Seen(started_ns, digest, addition.seen_files, addition.others)
+        save_seen(project.index, str(project.root / addition.path), seen)
     same = pointer.same_version(old)
     report.added.append(
         Added(
@@ -148,23 +152,22 @@ def _record(
 
 def _pointer(
     project: Project,
-    addition: Addition,
+    path: str,
     old: Pointer | None,
-    digest: Digest,
-    size: int,
-    files: int | None,
+    found: tuple[Digest, int, int | None, bool],
     message: str | None,
     inputs: tuple[Input, ...] | None,
 ) -> Pointer:
-    """The pointer to write: of unchanged content only the message or inputs that were given anew differ."""
-    executable = addition.is_executable
+    """The pointer to write for ``found`` (digest, size, files, executable): of unchanged content only the message
+    or inputs that were given anew differ."""
+    digest, size, files, executable = found
     if old is not None and old.identity == (digest, files is not None, executable):
         return replace(
             old,
             message=old.message if message is None else message,
             inputs=old.inputs if inputs is None else inputs,
         )
-    place = project.root / addition.path
+    place = project.root / path
     content = place if files is not None or not project.cache.is_plain(digest) else project.cache.plain_path(digest)
     kind = kind_of(place)
     return Pointer(
@@ -174,7 +177,7 @@ def _pointer(
         files=files,
         executable=executable,
         message=message,
-        summary=_summary(project, content, kind, Path(addition.path).name),
+        summary=_summary(project, content, kind, Path(path).name),
         inputs=inputs or (),
         extra=old.extra if old is not None else {},
     )

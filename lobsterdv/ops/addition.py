@@ -17,7 +17,7 @@ from lobsterdv.digest import checksum_of, digest_of
 from lobsterdv.errors import ChangedMeanwhile, LobsterError, LocalIOError, Refused
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
-from lobsterdv.index.seen import Seen, SeenFile, load_seen
+from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, dataset_of, enclosing, place_of
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
@@ -45,7 +45,13 @@ class Addition:
     unread: list[Found] = field(default_factory=list)
     read: dict[str, SeenFile] = field(default_factory=dict)
     seen_files: dict[str, SeenFile] = field(default_factory=dict)
-    seen_is_stale: bool = False
+    memory: Seen | None = None
+    is_unchanged: bool = False
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Links and empty folders, as the index remembers them."""
+        return {entry.path: entry.target or "" for entry in self.entries.values() if entry.digest is None}
 
     @property
     def unread_bytes(self) -> int:
@@ -93,16 +99,32 @@ def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known:
     is_part = "" not in parts
     with durable.translating(place):
         is_directory = is_part or stat_module.S_ISDIR(place.lstat().st_mode)
-    addition = Addition(dataset, place, is_directory)
+    addition = Addition(dataset, place, is_directory, memory=memory)
+    if not is_part and _is_unchanged(project, addition, known, found):
+        addition.is_unchanged = True
+        return addition
     if is_part:
         listing = project.cache.listing(known.good[dataset].pointer.digest, name=dataset)
         _carry_over(addition, listing.entries, set(parts), found, memory)
     for item in found:
         _sort_in(addition, item, memory)
     _read_again_what_the_cache_lost(project, addition, found)
-    if memory is None or memory.files.keys() != addition.seen_files.keys() | {u.path for u in addition.unread}:
-        addition.seen_is_stale = True
     return addition
+
+
+def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: list[Found]) -> bool:
+    """True when stats alone prove that all is as the pointer says, and the cache has it."""
+    memory = addition.memory
+    if memory is None or addition.path not in known.good:
+        return False
+    pointer = known.good[addition.path].pointer
+    if memory.digest != pointer.digest or pointer.is_directory != addition.is_directory:
+        return False
+    if not memory.is_unchanged(found) or project.cache.missing(digests_of(memory)):
+        return False
+    if addition.is_directory:
+        return project.cache.has_listing(pointer.digest)
+    return project.cache.is_plain(pointer.digest) and (found[0].type is EntryType.EXECUTABLE) == pointer.executable
 
 
 def take_in(project: Project, addition: Addition, intake: Intake, *, progress: Callable[[int], None]) -> None:
@@ -205,13 +227,14 @@ def _carry_over(
     """Keep the rest of a directory whose parts are updated. What now has something below it is a folder,
     whatever it was; a folder that lost its last file is an empty one."""
     folders = {folder for item in found for folder in _above(item.path)}
+    files = memory.carried() if memory is not None else {}
     for entry in entries:
         if entry.path in parts or entry.path in folders or not parts.isdisjoint(_above(entry.path)):
             continue
         addition.entries[entry.path] = entry
         folders.update(_above(entry.path))
-        if memory is not None and entry.path in memory.files:
-            addition.seen_files[entry.path] = memory.files[entry.path]
+        if entry.path in files:
+            addition.seen_files[entry.path] = files[entry.path]
     for part in parts:
         nearest = next((f for f in _above(part) if (addition.place / f).is_dir()), None)
         if nearest is not None and nearest not in folders:

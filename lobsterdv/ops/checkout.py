@@ -105,7 +105,7 @@ def _one(
             write_pointer(project, dataset.path, encode_pointer(pointer))
             changed = True
         ignore_dataset(project.root, dataset.path)
-    _remember(project, plan, below, pointer.digest, int(started * 1e9))
+    _remember(project, plan, entries, below, pointer.digest, int(started * 1e9))
     tidy(project.state, dataset.path, plan.place)
     path = f"{dataset.path}/{below}" if below else dataset.path
     return CheckedOut(
@@ -119,10 +119,18 @@ def _one(
     )
 
 
-def _remember(project: Project, plan: Plan, below: str, digest: Digest, started_ns: int) -> None:
+def _remember(
+    project: Project, plan: Plan, entries: Sequence[Entry], below: str, digest: Digest, started_ns: int
+) -> None:
+    """Note what lies there now; of a part of a directory, beside what is known of the rest."""
+    memory = plan.memory
+    if plan.changes_nothing and memory is not None and memory.digest == digest and not plan.read_any:
+        return
     files = dict(plan.right)
-    if below and plan.memory is not None:
+    others: dict[str, str] = {entry.path: entry.target or "" for entry in entries if entry.digest is None}
+    whole = not below or (memory is not None and memory.whole and memory.digest == digest)
+    if below and memory is not None:
         gone = set(plan.remove)
-        files = {p: f for p, f in plan.memory.files.items() if p not in gone} | files
-    if plan.memory is None or plan.memory.files != files or plan.memory.digest != digest:
-        save_seen(project.index, str(plan.place), Seen(started_ns, digest, files))
+        files = {path: known for path, known in memory.carried().items() if path not in gone} | files
+        others = {path: target for path, target in memory.others.items() if path not in gone} | others
+    save_seen(project.index, str(plan.place), Seen(started_ns, digest, files, others, whole))

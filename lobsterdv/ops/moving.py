@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lobsterdv import durable
@@ -14,7 +14,7 @@ from lobsterdv.copying import copy
 from lobsterdv.errors import LobsterError, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.pointer import SUFFIX, encode_pointer
-from lobsterdv.index.seen import Seen, SeenFile, forget_seen, load_seen, save_seen
+from lobsterdv.index.seen import SeenFile, forget_seen, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import (
     Dataset,
@@ -150,7 +150,7 @@ def _move_memory(project: Project, old: Path, new: Path) -> None:
             continue
         if now[:4] == known.signature[:4]:
             files[path] = SeenFile(now, known.digest, known.checksum)
-    save_seen(project.index, str(new), Seen(memory.saved_ns, memory.digest, files))
+    save_seen(project.index, str(new), replace(memory, files=files))
 
 
 def _untrack(project: Project, dataset: str) -> list[SafeRelPath]:

@@ -39,6 +39,7 @@ class Plan:
     unsaved: list[str] = field(default_factory=list)
     right: dict[str, SeenFile] = field(default_factory=dict)
     memory: Seen | None = None
+    read_any: bool = False
 
     @property
     def changes_nothing(self) -> bool:
@@ -116,6 +117,7 @@ def _state(project: Project, plan: Plan, item: Found, entry: Entry | None) -> st
             return "saved"  # an empty file holds nothing to lose
         read = read_file(plan.place / item.path if item.path else plan.place)
         known = SeenFile(read.signature, read.digest, read.checksum)
+        plan.read_any = True
         saved = project.cache.has(read.digest)
     else:
         saved = True

@@ -4,7 +4,7 @@ where a stat cannot be trusted."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv.digest import Digest
@@ -13,7 +13,7 @@ from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.pointer import SUFFIX
 from lobsterdv.index.pushed import load_marker, load_pushed
-from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
+from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen, save_seen
 from lobsterdv.ops.connection import place_key
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
@@ -122,6 +122,9 @@ def _one(
     place = place_of(project, dataset.path)
     memory = load_seen(project.index, str(place))
     found = _found(project, dataset)
+    if found is not None and memory is not None and memory.digest == pointer.digest and memory.is_unchanged(found):
+        lost = len(project.cache.missing(digests_of(memory)))
+        return _row(dataset, "clean", Changes(), lost, pushed)
     try:
         entries = entries_of(project, dataset.path, pointer)
         missing: int | None = len(project.cache.missing(e.digest for e in entries if e.digest is not None))
@@ -135,6 +138,17 @@ def _one(
         work = _judge(changes, version, memory)
         if changes.read and memory is not None:
             _refresh(project, str(place), memory, found, changes, started_ns)
+    return _row(dataset, work, changes, missing, pushed)
+
+
+def _row(
+    dataset: Dataset,
+    work: WorkState,
+    changes: Changes,
+    missing: int | None,
+    pushed: set[tuple[str, Digest]] | None,
+) -> DatasetStatus:
+    pointer = dataset.pointer
     return DatasetStatus(
         dataset.path,
         pointer.digest,
@@ -182,7 +196,7 @@ def _refresh(
             files[item.path] = SeenFile(read.signature, read.digest, read.checksum)
         elif (known := memory.trusts(item.path, item.signature)) is not None:
             files[item.path] = SeenFile(known.signature, known.digest, known.checksum)
-    save_seen(project.index, place, Seen(started_ns, memory.digest, files))
+    save_seen(project.index, place, replace(memory, saved_ns=started_ns, files=files))
 
 
 def _pushed_versions(project: Project) -> set[tuple[str, Digest]] | None:

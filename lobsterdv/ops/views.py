@@ -16,7 +16,6 @@ from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
 from lobsterdv.ops.context import Project
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
-from lobsterdv.worktree.look import look
 from lobsterdv.worktree.scan import scan
 
 
@@ -27,11 +26,10 @@ def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry
     it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
     """
     view = project.cache.views / digest.hex() / name
-    version: dict[str, Entry] = {entry.path: entry for entry in entries}
     memory = load_seen(project.index, str(view))
     if memory is not None and memory.digest == digest and os.path.lexists(view):
         found = scan(view, ignore=Ignore(), relative=name, nested_suffix="\0").found
-        if not look(view, found, version, memory):
+        if memory.is_unchanged(found):
             return view
     _build(project, view, entries, digest, is_directory=is_directory)
     return view
@@ -68,7 +66,8 @@ def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Diges
         files[path_below] = SeenFile(now, known.digest, known.checksum)
     if not is_directory:
         project.cache.relinked(digest)
-    save_seen(project.index, str(view), Seen(max(started_ns, _newest_ns(files) + 3_000_000_000), digest, files))
+    others: dict[str, str] = {entry.path: entry.target or "" for entry in entries if entry.digest is None}
+    save_seen(project.index, str(view), Seen(max(started_ns, _newest_ns(files) + 3_000_000_000), digest, files, others))
 
 
 def _put_file(project: Project, path: Path, entry: Entry, *, name: str) -> SeenFile:

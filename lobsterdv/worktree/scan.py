@@ -23,6 +23,10 @@ class Found(NamedTuple):
     signature: Signature
     target: str | None = None
 
+    @property
+    def is_file(self) -> bool:
+        return self.type is EntryType.FILE or self.type is EntryType.EXECUTABLE
+
 
 @dataclass
 class Scan:
