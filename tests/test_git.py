@@ -128,7 +128,7 @@ def test_revisions_are_whatever_git_takes_and_never_options(repository: Reposito
     second = repository.commit("second")
     repository.run("tag", "-a", "v1", "-m", "x", first)
     for rev, commit in (("HEAD", second), ("HEAD~1", first), ("v1", first), ("main", second), (first[:10], first),
-                        (":/first", first), ("@", second)):  # fmt: skip
+                        ("HEAD^{/first}", first), ("@", second)):  # fmt: skip
         assert repository.git.commit_of(rev) == commit
     for rev in ("nope", "--all", "-x", "HEAD:missing", "", " ", "HEAD~9", "a..b", "\n"):
         with pytest.raises(UnknownRevision):
