@@ -7,8 +7,6 @@ notice rot and edits; it is never written into a pointer, a manifest or a key.
 
 from __future__ import annotations
 
-import mmap
-import os
 import re
 from pathlib import Path
 from typing import Final
@@ -17,6 +15,7 @@ import xxhash
 from blake3 import blake3
 
 from lobsterdv.errors import FormatError
+from lobsterdv.mapping import windows
 
 DIGEST_BYTES: Final = 32
 LISTING_CONTEXT: Final = "lobsterdv 2026-11-23 directory listing v1"
@@ -60,7 +59,7 @@ def parse_hex(text: str, *, what: str) -> Digest:
     return parse_digest("blake3:" + text, what=what)
 
 
-def digest_of(data: bytes | bytearray | memoryview | mmap.mmap) -> Digest:
+def digest_of(data: bytes | bytearray | memoryview) -> Digest:
     """The BLAKE3 of ``data``; all cores above 4 MiB."""
     if len(data) < _PARALLEL_FROM_BYTES:
         return Digest(blake3(data).digest())
@@ -77,18 +76,17 @@ def digest_of_file(path: Path) -> Digest:
     return Digest(blake3(max_threads=blake3.AUTO).update_mmap(path).digest())
 
 
-def checksum_of(data: bytes | bytearray | memoryview | mmap.mmap) -> bytes:
+def checksum_of(data: bytes | bytearray | memoryview) -> bytes:
     """The XXH3-128 of ``data``, 16 bytes: to notice change, never a name."""
     return xxhash.xxh3_128_digest(data)
 
 
 def hash_descriptor(descriptor: int) -> tuple[Digest, bytes, int]:
-    """Digest, checksum and size of an open file that nobody else truncates (our own temps). Raises OSError."""
-    size = os.fstat(descriptor).st_size
-    if not size:
-        return digest_of(b""), checksum_of(b""), 0
-    with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as view:
-        return digest_of(view), checksum_of(view), size
+    """Digest, checksum and size of an open file that nobody truncates meanwhile. Raises OSError."""
+    hasher = Hasher()
+    for view in windows(descriptor):
+        hasher.update(view)
+    return hasher.digest(), hasher.checksum(), hasher.size
 
 
 class Hasher:

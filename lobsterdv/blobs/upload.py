@@ -7,11 +7,11 @@ A large file is an object of its own, named by its digest. Files under 8 MiB sha
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from blake3 import blake3
@@ -19,10 +19,11 @@ from blake3 import blake3
 from lobsterdv import workers
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.chunker import average_bits_for, cut_lengths
-from lobsterdv.digest import Digest, digest_of
+from lobsterdv.digest import Digest, digest_of, hash_descriptor
 from lobsterdv.errors import CorruptContent, KeyMissing, MissingContent
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import Content, Extent, StoredObject
+from lobsterdv.mapping import WINDOW_BYTES, window
 
 SHARED_BELOW_BYTES: Final = 8 << 20
 SHARED_OBJECT_BYTES: Final = 16 << 20
@@ -196,14 +197,18 @@ def _send_alone(
     target = StoredObject(item.digest, item.size)
     key = object_key(item.digest)
     there = not absent_objects(remote, [target], jobs=1)
-    view = _map(remote, item, name=name)
-    if there or item.size <= part_threshold:
-        content = _cut_verified(remote, view, item, target, name=name)
-        if not there:
-            remote.store.put(key, view)
-        progress(item.size)
-    else:
-        content = _send_parts(remote, view, item, target, jobs=jobs, name=name, progress=progress)
+    descriptor = _open(remote, item, name=name)
+    try:
+        if there or item.size <= part_threshold:
+            content = _cut_verified(remote, descriptor, item, target, name=name)
+            if not there:
+                with window(descriptor, 0, item.size) as view:
+                    remote.store.put(key, view)
+            progress(item.size)
+        else:
+            content = _send_parts(remote, descriptor, item, target, jobs=jobs, name=name, progress=progress)
+    finally:
+        os.close(descriptor)
     if there:
         sent.add(reused_objects=1)
     else:
@@ -214,7 +219,7 @@ def _send_alone(
 
 def _send_parts(
     remote: Remote,
-    view: memoryview,
+    descriptor: int,
     item: Wanted,
     target: StoredObject,
     *,
@@ -227,11 +232,11 @@ def _send_parts(
 
     def work(number: int) -> None:
         if number < 0:
-            found.append(_cut_verified(remote, view, item, target, name=name))
+            found.append(_cut_verified(remote, descriptor, item, target, name=name))
             return
         start = number * upload.part_size
         end = min(start + upload.part_size, item.size)
-        upload.send(number, view[start:end])
+        upload.send(number, os.pread(descriptor, end - start, start))
         progress(end - start)
 
     try:
@@ -244,37 +249,47 @@ def _send_parts(
     return found[0]
 
 
-def _map(remote: Remote, item: Wanted, *, name: str) -> memoryview:
-    """A large file's bytes, mapped until the last view of them is gone."""
+def _open(remote: Remote, item: Wanted, *, name: str) -> int:
     try:
-        descriptor = os.open(remote.cache.plain_path(item.digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.open(remote.cache.plain_path(item.digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         raise MissingContent(name, str(item.digest), "the cache", item.size) from None
-    try:
-        return memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
-    finally:
-        os.close(descriptor)
 
 
-def _cut_verified(remote: Remote, view: memoryview, item: Wanted, target: StoredObject, *, name: str) -> Content:
-    """The chunk table of a large file; its digest is proved on the way. Raises CorruptContent."""
-    actual = digest_of(view)
-    if actual != item.digest or len(view) != item.size:
+def _cut_verified(remote: Remote, descriptor: int, item: Wanted, target: StoredObject, *, name: str) -> Content:
+    """The chunk table of a large file; its digest is proved in the same pass. Raises CorruptContent."""
+    if os.fstat(descriptor).st_size != item.size:
+        raise remote.cache.quarantine(item.digest, hash_descriptor(descriptor)[0], name=name)
+    bits = average_bits_for(item.size)
+    whole = blake3(max_threads=blake3.AUTO)
+    lengths: list[int] = []
+    digests: list[Digest] = []
+    start = 0
+    while start < item.size:
+        with window(descriptor, start, min(WINDOW_BYTES, item.size - start)) as view:
+            cuts = cut_lengths(view, average_bits=bits)
+            if start + len(view) < item.size:
+                cuts.pop()  # the window ended it, not the content
+            used = sum(cuts)
+            whole.update(view[:used])
+            digests += _chunk_digests(view, cuts)
+        lengths += cuts
+        start += used
+    actual = Digest(whole.digest())
+    if actual != item.digest:
         raise remote.cache.quarantine(item.digest, actual, name=name)
-    return _cut(view, item, target, 0)
+    return Content(item.digest, item.size, bits, lengths, digests, lengths, (Extent(target, 0, len(lengths)),))
 
 
 def _cut(view: memoryview, item: Wanted, target: StoredObject, offset: int) -> Content:
-    """Where a content lies and how it is cut. A content of one chunk is that chunk."""
+    """Where a small content lies and how it is cut. A content of one chunk is that chunk."""
     bits = average_bits_for(item.size)
     lengths = cut_lengths(view, average_bits=bits) if item.size > (1 << bits) // 4 else [item.size][: item.size]
-    if len(lengths) > 1:
-        digests = []
-        start = 0
-        for length in lengths:
-            digests.append(Digest(blake3(view[start : start + length]).digest()))
-            start += length
-    else:
-        digests = [item.digest][: len(lengths)]
+    digests = _chunk_digests(view, lengths) if len(lengths) > 1 else [item.digest][: len(lengths)]
     extents = (Extent(target, offset, len(lengths)),) if lengths else ()
     return Content(item.digest, item.size, bits, lengths, digests, lengths, extents)
+
+
+def _chunk_digests(view: memoryview, lengths: list[int]) -> list[Digest]:
+    ends = accumulate(lengths)
+    return [Digest(blake3(view[end - n : end]).digest()) for n, end in zip(lengths, ends, strict=True)]
