@@ -113,6 +113,22 @@ class Cache:
         self.ledger.note([(digest.hex(), signature, checksum, self.now())])
         return path
 
+    def prove(self, digest: Digest, *, name: str) -> None:
+        """Hash what is here, whatever is remembered of it. Raises MissingContent, CorruptContent; what is damaged
+        then counts as missing."""
+        if self.read_packed(digest, name=name) is not None:
+            return
+        try:
+            descriptor = os.open(self.plain_path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise MissingContent(name, str(digest), "the cache") from None
+        try:
+            actual = hash_descriptor(descriptor)[0]
+        finally:
+            os.close(descriptor)
+        if actual != digest:
+            raise self.quarantine(digest, actual, name=name)
+
     def relinked(self, digest: Digest) -> None:
         """Note that a plain file, just verified, got another hard link: that changes its signature, not its bytes."""
         known = self.ledger.look_up(digest.hex())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv import workers
@@ -19,7 +19,7 @@ from lobsterdv.errors import (
     NotTracked,
     RemoteError,
 )
-from lobsterdv.events import Advanced, Finished, Observer, Started
+from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.listing import Entry, Listing
 from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.table import Table
@@ -133,6 +133,31 @@ def _bring_all(
         else:
             report.failures.append(Failure(selection.dataset.path, outcome))
     observer(Finished("fetching"))
+
+
+def fetch_again(
+    project: Project,
+    selections: Sequence[Selected],
+    entries: Mapping[Selected, Sequence[Entry]],
+    *,
+    remote: str | None,
+    rev: str | None,
+    jobs: int | None = None,
+    observer: Observer,
+) -> FetchReport:
+    """After the cache proved damaged: set aside everything in these selections that is, and fetch it anew."""
+    paths = []
+    for selection in selections:
+        dataset, below = selection
+        paths.append(f"{dataset.path}/{below}" if below else str(dataset.path))
+        for entry in entries[selection]:
+            if entry.digest is not None:
+                try:
+                    project.cache.prove(entry.digest, name=dataset.path)
+                except ContentError:
+                    continue  # now it counts as missing
+    observer(Warned(f"the cache held damaged copies ({', '.join(paths)}); they are set aside and fetched again"))
+    return fetch(project, paths, remote=remote, rev=rev, jobs=jobs, observer=observer)
 
 
 def bring_selection(

@@ -13,11 +13,12 @@ from lobsterdv.errors import CorruptContent, FormatError, KeyMissing, LobsterErr
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
-from lobsterdv.index.pushed import load_marker, load_pushed
-from lobsterdv.ops.connection import connect, place_key
+from lobsterdv.index.seen import load_seen
+from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
 from lobsterdv.ops.fetch import entries_below
+from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_of, listing_from_table
 from lobsterdv.stores.base import Store
 
@@ -99,8 +100,8 @@ def list_project(
             for e in entries
         ]
         return report
-    pushed = _pushed(project)
-    report.datasets = [_dataset_row(project, s.dataset, pushed) for s in selected]
+    presence = Presence(project)
+    report.datasets = [_dataset_row(project, s.dataset, presence) for s in selected]
     return report
 
 
@@ -145,26 +146,21 @@ def _entries(project: Project, selection: Selected) -> Sequence[Entry]:
     return entries_below(entries, below, dataset.path)
 
 
-def _dataset_row(project: Project, dataset: Dataset, pushed: set[tuple[str, Digest]] | None) -> DatasetRow:
+def _dataset_row(project: Project, dataset: Dataset, presence: Presence) -> DatasetRow:
     pointer = dataset.pointer
     try:
         wanted = {e.digest for e in entries_of(project, dataset.path, pointer) if e.digest is not None}
         missing = len(project.cache.missing(wanted))
     except (MissingContent, CorruptContent):
         wanted, missing = {pointer.digest}, 1
-    there = pushed is not None and (dataset.path, pointer.digest) in pushed
+    seen = load_seen(project.index, str(project.root / dataset.path)) if missing else None
+    is_ours = not missing or (seen is not None and seen.digest == pointer.digest)
+    there = presence.of(dataset.path, pointer.digest, is_ours=is_ours)
     where: Where
     if not missing:
         where = "both" if there else "here"
     elif there:
         where = "remote" if missing == len(wanted) else "partly here"
     else:
-        where = "unknown" if pushed is None else "nowhere"
+        where = "unknown" if there is None else "nowhere"
     return DatasetRow(dataset.path, pointer.digest, pointer.size, pointer.files, pointer.kind, pointer.message, where)
-
-
-def _pushed(project: Project) -> set[tuple[str, Digest]] | None:
-    marker = load_marker(project.index, place_key(project.remote()))
-    if marker is None:
-        return None
-    return {(r.path, r.version) for r in load_pushed(project.index, f"{marker[1]}/{project.project_id}")}

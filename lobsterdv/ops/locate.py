@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lobsterdv.errors import LobsterError, NotTracked
+from lobsterdv.errors import CorruptContent, LobsterError, NotTracked, RemoteError
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select
-from lobsterdv.ops.fetch import fetch
+from lobsterdv.ops.fetch import fetch, fetch_again
 from lobsterdv.ops.views import view_of
 
 
@@ -38,7 +38,30 @@ def locate(
 
     Raises NotTracked, MissingContent, CorruptContent, RemoteError. Threads and processes may call it at once.
     """
-    selection, entries, new_bytes = ensure(project, name, rev=rev, remote=remote, observer=observer)
+    found = ensure(project, name, rev=rev, remote=remote, observer=observer)
+    try:
+        return _locate(project, name, found, rev=rev, remote=remote, observer=observer)
+    except CorruptContent as error:
+        selection, entries, _ = found
+        try:
+            again = fetch_again(project, [selection], {selection: entries}, remote=remote, rev=rev, observer=observer)
+        except RemoteError:
+            raise error from None  # that the cache is damaged is the news
+        if again.failures:
+            raise error from None
+    return _locate(project, name, found, rev=rev, remote=remote, observer=observer)
+
+
+def _locate(
+    project: Project,
+    name: str,
+    found: tuple[Selected, Sequence[Entry], int],
+    *,
+    rev: str | None,
+    remote: str | None,
+    observer: Observer,
+) -> PathReport:
+    selection, entries, new_bytes = found
     dataset, below = selection
     pointer = dataset.pointer
     if below and (entry := _single(entries, below)) is not None and entry.digest is not None:

@@ -111,15 +111,17 @@ def send_version(
         progress=progress,
     )
     table = Table(tuple(entries) if pointer.is_directory else (), tuple(contents))
-    manifest = _write_manifest(room, wish, table, jobs=jobs)
+    stored = _write_manifest(room, wish, table, jobs=jobs)
+    manifest = digest_of(stored)
     record = Record(wish.path, pointer, manifest, signer.at, signer.by, signer.host, wish.commit)
     encoded = encode_record(record)
     name = digest_of(encoded)
-    _put(room, record_key(signer.project_id, name), encoded, keep=False)
+    _put(room, record_key(signer.project_id, name), encoded)
+    room.cache.keep_remote(room.kept(manifest_key(pointer.digest, manifest)), stored)  # a kept one means: it is there
     return Pushed(wish.path, pointer.digest, manifest, name, signer.at)
 
 
-def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> Digest:
+def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> bytes:
     pointer = wish.pointer
     parts = list(split_table(table))
     if len(parts) == 1:
@@ -129,24 +131,22 @@ def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> Dig
         def write(part: Table) -> SegmentRef:
             stored = encode_segment(part)
             ref = SegmentRef(digest_of(stored), len(part.entries), part.entries[0].path)
-            _put(room, segment_key(ref.digest), stored, keep=True)
+            _put(room, segment_key(ref.digest), stored)
+            room.cache.keep_remote(room.kept(segment_key(ref.digest)), stored)
             return ref
 
         refs = tuple(workers.each(write, parts, jobs=jobs))
         manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, None, refs)
     stored = encode_manifest(manifest)
-    digest = digest_of(stored)
-    _put(room, manifest_key(pointer.digest, digest), stored, keep=True)
-    return digest
+    _put(room, manifest_key(pointer.digest, digest_of(stored)), stored)
+    return stored
 
 
-def _put(room: Remote, key: str, data: bytes, *, keep: bool) -> None:
+def _put(room: Remote, key: str, data: bytes) -> None:
     """Write a document; one that is there already stays, unless it is not whole."""
     if not room.store.put(key, data, if_absent=True) and room.store.head(key).size != len(data):
         room.store.put(key, data)
     require(room, key, len(data), name=key)
-    if keep:
-        room.cache.keep_remote(room.kept(key), data)
 
 
 def _base_tables(room: Remote, wish: Wish, placed: Sequence[Pushed]) -> list[Table]:

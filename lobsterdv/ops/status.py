@@ -12,12 +12,11 @@ from lobsterdv.errors import ConflictedPointer, CorruptContent, LobsterError, Mi
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.pointer import SUFFIX
-from lobsterdv.index.pushed import load_marker, load_pushed
 from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen, save_seen
-from lobsterdv.ops.connection import place_key
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
 from lobsterdv.ops.exchange import interrupted
+from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import see_through
@@ -34,7 +33,7 @@ class DatasetStatus:
     ``work``: ``clean``; ``modified``; ``absent`` (not checked out); ``partial`` (some of a directory is
     checked out, unmodified); ``unknown`` (there is something, but the version's listing is not here).
     ``missing_files`` are contents of the version that the cache lacks; None when not even the listing is
-    here. ``pushed`` is by what this machine knows of the default remote; None when it never asked.
+    here. ``pushed`` is by what this machine knows of the default remote; None when it knows nothing.
     """
 
     path: str
@@ -101,11 +100,11 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
             report.conflicts.append(Conflict(failure.path, failure.error.ours, failure.error.theirs))
         else:
             report.failures.append(failure)
-    pushed = _pushed_versions(project)
+    presence = Presence(project)
     observer(Started("looking", sum(s.dataset.pointer.size for s in selected)))
     for dataset in dict.fromkeys(s.dataset for s in selected):
         try:
-            report.datasets.append(_one(project, dataset, pushed, observer))
+            report.datasets.append(_one(project, dataset, presence, observer))
         except LobsterError as error:
             report.failures.append(Failure(dataset.path, error))
     observer(Finished("looking"))
@@ -114,9 +113,7 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
     return report
 
 
-def _one(
-    project: Project, dataset: Dataset, pushed: set[tuple[str, Digest]] | None, observer: Observer
-) -> DatasetStatus:
+def _one(project: Project, dataset: Dataset, presence: Presence, observer: Observer) -> DatasetStatus:
     pointer = dataset.pointer
     started_ns = int(project.now() * 1e9)
     place = place_of(project, dataset.path)
@@ -124,6 +121,7 @@ def _one(
     found = _found(project, dataset)
     if found is not None and memory is not None and memory.digest == pointer.digest and memory.is_unchanged(found):
         lost = len(project.cache.missing(digests_of(memory)))
+        pushed = presence.of(dataset.path, pointer.digest, is_ours=True)
         return _row(dataset, "clean", Changes(), lost, pushed)
     try:
         entries = entries_of(project, dataset.path, pointer)
@@ -135,9 +133,11 @@ def _one(
     if found is not None and entries is not None:
         version: Mapping[str, Entry] = {entry.path: entry for entry in entries}
         changes = look(place, found, version, memory, progress=lambda n: observer(Advanced("looking", n)))
-        work = _judge(changes, version, memory)
+        work = _judge(changes, memory)
         if changes.read and memory is not None:
             _refresh(project, str(place), memory, found, changes, started_ns)
+    is_ours = missing == 0 or (memory is not None and memory.digest == pointer.digest)
+    pushed = presence.of(dataset.path, pointer.digest, is_ours=is_ours)
     return _row(dataset, work, changes, missing, pushed)
 
 
@@ -146,7 +146,7 @@ def _row(
     work: WorkState,
     changes: Changes,
     missing: int | None,
-    pushed: set[tuple[str, Digest]] | None,
+    pushed: bool | None,
 ) -> DatasetStatus:
     pointer = dataset.pointer
     return DatasetStatus(
@@ -160,7 +160,7 @@ def _row(
         sorted(changes.new),
         sorted(changes.deleted),
         missing,
-        None if pushed is None else (dataset.path, pointer.digest) in pushed,
+        pushed,
     )
 
 
@@ -174,13 +174,11 @@ def _found(project: Project, dataset: Dataset) -> list[Found] | None:
     return see_through(seen.found, place, project.cache.folder / "files")
 
 
-def _judge(changes: Changes, version: Mapping[str, Entry], memory: Seen | None) -> WorkState:
-    """Files that were never checked out here are absent, not deleted; nor is anything else then known to be."""
-    if memory is not None and memory.files:
-        never = any(path not in memory.files and version[path].digest is not None for path in changes.deleted)
-        if never:
-            changes.deleted[:] = [path for path in changes.deleted if path in memory.files]
-            return "modified" if changes else "partial"
+def _judge(changes: Changes, memory: Seen | None) -> WorkState:
+    """Where only parts were checked out, what never was is absent, not deleted."""
+    if memory is not None and not memory.whole:
+        changes.deleted[:] = [p for p in changes.deleted if p in memory.files or p in memory.others]
+        return "modified" if changes else "partial"
     return "modified" if changes else "clean"
 
 
@@ -197,14 +195,6 @@ def _refresh(
         elif (known := memory.trusts(item.path, item.signature)) is not None:
             files[item.path] = SeenFile(known.signature, known.digest, known.checksum)
     save_seen(project.index, place, replace(memory, saved_ns=started_ns, files=files))
-
-
-def _pushed_versions(project: Project) -> set[tuple[str, Digest]] | None:
-    marker = load_marker(project.index, place_key(project.remote()))
-    if marker is None:
-        return None
-    rows = load_pushed(project.index, f"{marker[1]}/{project.project_id}")
-    return {(row.path, row.version) for row in rows}
 
 
 def _big_untracked(project: Project, datasets: Mapping[str, Dataset], paths: Sequence[str]) -> list[Untracked]:

@@ -143,7 +143,7 @@ def test_a_reverted_version_is_current_again(lab: Lab, store: WatchedStore) -> N
     assert {v.digest: v.outcome for v in report.versions}[digest_of(b"one")] == "up to date"
     lab.write("again", "one")
     lab.add("again")
-    (version,) = [v for v in lab.push("again").versions]
+    (version,) = lab.push("again").versions
     assert version.outcome == "pushed"
 
 

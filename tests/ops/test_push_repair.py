@@ -61,7 +61,7 @@ def test_a_lost_record_is_written_again_by_a_machine_that_does_not_know_it(lab: 
 
 def test_all_at_once(lab: Lab, store: WatchedStore) -> None:
     """Somebody emptied the bucket."""
-    for key in store.keys():
+    for key in store.keys(""):
         store.delete(key)
     lab.push()
     check_whole(lab)
