@@ -85,7 +85,11 @@ def rev_option(text: str) -> Callable[[Function], Function]:
 
 
 def remote_option(text: str) -> Callable[[Function], Function]:
-    return click.option("--remote", metavar="NAME", shell_complete=remote_names, help=text)
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        _keep(ctx, parameter, value)
+        return value
+
+    return click.option("--remote", metavar="NAME", shell_complete=remote_names, callback=keep, help=text)
 
 
 jobs_option = click.option(

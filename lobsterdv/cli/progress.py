@@ -148,12 +148,13 @@ class Progress:
             self._bars = _new_bars(self._stream)
             self._bars.start()
         for phase in phases:
+            text = facts(phase, now)
             if phase.bar is None:
-                phase.bar = self._bars.add_task(phase.name, total=None, facts="")
+                phase.bar = self._bars.add_task(phase.name, total=None, facts=text)
             done, total = (
                 (phase.new_bytes, phase.total_bytes) if in_bytes(phase) else (phase.new_items, phase.total_items)
             )
-            self._bars.update(phase.bar, completed=done, total=total or None, facts=facts(phase, now))
+            self._bars.update(phase.bar, completed=done, total=total or None, facts=text)
         self._bars.refresh()
 
     def _print(self, text: str) -> None:

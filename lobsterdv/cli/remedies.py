@@ -8,50 +8,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from lobsterdv import errors
-from lobsterdv.cli.words import Words, quote, short
+from lobsterdv.cli.refusals import refusal
+from lobsterdv.cli.situation import Remedy, Situation
+from lobsterdv.cli.words import quote, short
 from lobsterdv.errors import LobsterError
 
 SUFFIX: Final = ".ldv.yaml"
-
-
-class Remedy(NamedTuple):
-    """A command to type, and what it does when that is not plain."""
-
-    command: str
-    note: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.command}   ({self.note})" if self.note else self.command
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What was going on: the command and all that was typed, the item that failed (relative to the project),
-    the remotes' names by URL."""
-
-    words: Words
-    command: str = ""
-    path: str = ""
-    typed: tuple[str, ...] = ()
-    remotes: Mapping[str, str] = field(default_factory=dict)
-
-    def remote(self, url: str) -> str:
-        """The name of the remote whose URL an error tells; NAME when it has none."""
-        return next((name for known, name in self.remotes.items() if url.startswith(known)), "NAME")
-
-    @property
-    def arg(self) -> str:
-        """The item as it is typed; PATH when there is none."""
-        return self.words.arg(self.path) if self.path else "PATH"
-
-    def again(self, *options: str) -> str:
-        """The command as it was typed, with more options."""
-        end = self.typed.index("--") if "--" in self.typed else len(self.typed)
-        return " ".join(["lobsterdv", *map(quote, self.typed[:end]), *options, *map(quote, self.typed[end:])])
 
 
 def remedies(error: LobsterError, at: Situation) -> list[Remedy]:
@@ -86,77 +51,6 @@ def _git_failed(error: errors.GitFailed, at: Situation) -> list[Remedy]:
         lock = at.words.arg(".git/index.lock")
         return [Remedy(at.again(), "when the other git has ended"), Remedy(f"rm {lock}", "if none is running")]
     return [Remedy(at.words.git("status"), "shows what is wrong with the repository")]
-
-
-def _refused(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return REFUSALS.get(error.code, _look_around)(error, at)
-
-
-def _look_around(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("list"), "shows which datasets there are")]
-
-
-def _git_tracked(error: errors.Refused, at: Situation) -> list[Remedy]:
-    command = f"{at.words.git('rm', '-r', '--cached', at.arg)} && {at.words.ldv('add', at.arg)}"
-    return [Remedy(command, "git lets go of it; the files stay")]
-
-
-def _directory(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("path", at.words.arg(error.path)), "gives the whole folder")]
-
-
-def _whole_project(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("add", "FOLDER"), "a folder or file with data")]
-
-
-def _not_found(error: errors.Refused, at: Situation) -> list[Remedy]:
-    parent = error.path.rstrip("/").rpartition("/")[0] or "."
-    if at.command == "remote add" or at.command == "init":
-        return [Remedy(f"mkdir -p {at.words.arg(parent)}")]
-    return [Remedy(f"ls {at.words.arg(parent)}", "shows what is there")]
-
-
-def _symlink(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("add", f'"$(readlink -f {at.arg})"'), "if it is in the project")]
-
-
-def _special(error: errors.Refused, at: Situation) -> list[Remedy]:
-    if at.command != "add":
-        return [Remedy(f"rm {at.words.arg(error.path)}")]
-    line, file = quote("/" + error.path), at.words.arg(".lobsterdvignore")
-    return [Remedy(f"echo {line} >> {file}", "leaves it out of the dataset")]
-
-
-def _through_link(error: errors.Refused, at: Situation) -> list[Remedy]:
-    parent = at.words.arg(at.path.rpartition("/")[0] or ".")
-    return [Remedy(f"ls -ld {parent}", "data lies in real folders of the project; put one in the link's place")]
-
-
-def _collision(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("path", at.arg), "still gives read-only files where the file system is able to")]
-
-
-def _outside(error: errors.Refused, at: Situation) -> list[Remedy]:
-    if at.command == "add":
-        name = error.path.rstrip("/").rpartition("/")[2]
-        copy = f"cp -R {quote(error.path)} {quote(at.words.root or '.')}/"
-        return [Remedy(copy, f"and then add {name} there")]
-    return [Remedy(at.words.ldv("list"), "shows the datasets of this project")]
-
-
-def _reserved(error: errors.Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("remote", "add", "lab", "URL"), "any other name")]
-
-
-def _exists(error: errors.Refused, at: Situation) -> list[Remedy]:
-    if at.command == "move":
-        return [Remedy(at.words.ldv("remove", at.words.arg(error.path)), "or choose another name")]
-    return [Remedy(at.words.ldv("remote", "remove", quote(error.path)), "then add it again")]
-
-
-def _part(error: errors.Refused, at: Situation) -> list[Remedy]:
-    target = at.words.arg(error.path)
-    return [Remedy(f"rm -r {target} && {at.words.ldv('add', target)}", "makes a version without it")]
 
 
 def _not_tracked(error: errors.NotTracked, at: Situation) -> list[Remedy]:
@@ -287,16 +181,20 @@ def _credentials(error: errors.CredentialsError, at: Situation) -> list[Remedy]:
 
 
 def _no_bucket(error: errors.NoBucket, at: Situation) -> list[Remedy]:
+    endpoint = at.remote(error.url).endpoint_url
+    make = f"aws s3 mb s3://{error.bucket}" + (f" --endpoint-url {quote(endpoint)}" if endpoint else "")
     return [
-        Remedy(f"aws s3 mb s3://{error.bucket}", "makes it"),
+        Remedy(make, "makes it"),
         Remedy(at.words.ldv("remote", "list"), "is the name right?"),
     ]
 
 
 def _wrong_region(error: errors.WrongRegion, at: Situation) -> list[Remedy]:
-    name = at.remote(error.url)
-    again = at.words.ldv("remote", "add", name, quote(error.url), "--region", quote(error.actual or "REGION"))
-    return [Remedy(f"{at.words.ldv('remote', 'remove', name)} && {again}")]
+    place = at.remote(error.url)
+    endpoint = ["--endpoint-url", quote(place.endpoint_url)] if place.endpoint_url else []
+    region = ["--region", quote(error.actual or "REGION")]
+    again = at.words.ldv("remote", "add", place.name, quote(error.url), *endpoint, *region)
+    return [Remedy(f"{at.words.ldv('remote', 'remove', place.name)} && {again}")]
 
 
 def _throttled(error: errors.Throttled, at: Situation) -> list[Remedy]:
@@ -332,30 +230,13 @@ def _any(error: LobsterError, at: Situation) -> list[Remedy]:
 
 
 Entry = Callable[[Any, Situation], list[Remedy]]
-REFUSALS: Final[Mapping[str, Entry]] = {
-    "collision": _collision,
-    "directory": _directory,
-    "exists": _exists,
-    "git-tracked": _git_tracked,
-    "not-found": _not_found,
-    "outside": _outside,
-    "overlap": _look_around,
-    "part": _part,
-    "reserved": _reserved,
-    "special-file": _special,
-    "symlink": _symlink,
-    "through-link": _through_link,
-    "whole-project": _whole_project,
-}
-"""What to do about a Refused, by its code."""
-
 TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     LobsterError: _any,
     errors.UsageError: _usage,
     errors.NotAProject: _not_a_project,
     errors.NoGit: _no_git,
     errors.GitFailed: _git_failed,
-    errors.Refused: _refused,
+    errors.Refused: refusal,
     errors.NotTracked: _not_tracked,
     errors.UnknownRevision: _unknown_revision,
     errors.ConfigError: _config,

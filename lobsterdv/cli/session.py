@@ -15,7 +15,8 @@ from lobsterdv.cli.words import Words
 
 if TYPE_CHECKING:
     from lobsterdv.cli.progress import Progress
-    from lobsterdv.cli.remedies import Situation
+    from lobsterdv.cli.situation import Situation
+    from lobsterdv.formats.config import Remote
     from lobsterdv.ops.context import Failure, Project
 
 
@@ -53,14 +54,17 @@ class Session:
         self.warnings: list[str] = []
         self.started = time.perf_counter()
         self._root: str | None = None
-        self._remotes: dict[str, str] = {}
+        self._remote: str | None = None
+        self._remotes: list[Remote] = []
         self._project: Project | None = None
         self._progress: Progress | None = None
 
     def remember(self, option: str, value: object) -> None:
-        """One of the common options, as click read it; ``-C`` adds up as git's does."""
+        """An option of every command, or ``--remote``, as click read it; ``-C`` adds up as git's does."""
         if option == "directory":
             self.directories.append(str(value))
+        elif option == "remote":
+            self._remote = str(value)
         else:
             setattr(self, option, bool(value))
 
@@ -98,8 +102,10 @@ class Session:
             from lobsterdv.project import open_project  # noqa: PLC0415 - start-up time
 
             self._project = open_project(Path(self.folder), observer=self.observer)
+            config = self._project.config
             self._root = str(self._project.root)
-            self._remotes = {remote.url: name for name, remote in self._project.config.remotes.items()}
+            self._remotes = [*config.remotes.values()]
+            self._remote = self._remote or config.text("remote")
         return self._project
 
     @property
@@ -114,9 +120,11 @@ class Session:
 
     def situation(self, path: str) -> Situation:
         """What the remedies of a failure need to know."""
-        from lobsterdv.cli.remedies import Situation  # noqa: PLC0415 - start-up time
+        from lobsterdv.cli.situation import Place, Situation  # noqa: PLC0415 - start-up time
 
-        return Situation(self.words, self.command, path, self.args, self._remotes)
+        used = sorted(self._remotes, key=lambda remote: remote.name != self._remote)
+        places = [Place(remote.name, remote.url, remote.text("endpoint_url") or "") for remote in used]
+        return Situation(self.words, self.command, path, self.args, tuple(places))
 
     def close(self) -> None:
         """Take progress off the screen and let go of the project. May be repeated."""

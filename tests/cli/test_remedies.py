@@ -16,7 +16,9 @@ import lobsterdv
 from lobsterdv import errors
 from lobsterdv.cli.main import COMMANDS, cli
 from lobsterdv.cli.reference import leaves
-from lobsterdv.cli.remedies import REFUSALS, TABLE, Situation, remedies
+from lobsterdv.cli.refusals import REFUSALS
+from lobsterdv.cli.remedies import TABLE, remedies
+from lobsterdv.cli.situation import Place, Situation
 from lobsterdv.cli.words import Words
 
 WORDS = Words("/lab", "/lab")
@@ -119,8 +121,11 @@ def test_a_conflict_shows_both_versions() -> None:
 
 def test_a_remote_is_called_by_its_name() -> None:
     error = errors.WrongRegion("s3://bucket/prefix", "us-east-1", "eu-west-1")
-    found = text(error, "push", remotes={"s3://bucket/prefix": "lab"})
-    assert found == ("lobsterdv remote remove lab && lobsterdv remote add lab s3://bucket/prefix --region eu-west-1")
+    found = text(error, "push", remotes=(Place("lab", "s3://bucket/prefix", "https://s3.lab"),))
+    assert found == (
+        "lobsterdv remote remove lab && "
+        "lobsterdv remote add lab s3://bucket/prefix --endpoint-url https://s3.lab --region eu-west-1"
+    )
 
 
 def test_names_are_quoted_for_the_shell() -> None:

@@ -1,0 +1,101 @@
+"""What to type about each way of being refused, by the code that a ``Refused`` carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lobsterdv.cli.situation import Remedy, Situation
+from lobsterdv.cli.words import quote
+from lobsterdv.errors import Refused
+
+Entry = Callable[[Refused, Situation], list[Remedy]]
+
+
+def refusal(error: Refused, at: Situation) -> list[Remedy]:
+    """The entry for the error's code."""
+    return REFUSALS.get(error.code, _look_around)(error, at)
+
+
+def _look_around(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("list"), "shows which datasets there are")]
+
+
+def _git_tracked(error: Refused, at: Situation) -> list[Remedy]:
+    command = f"{at.words.git('rm', '-r', '--cached', at.arg)} && {at.words.ldv('add', at.arg)}"
+    return [Remedy(command, "git lets go of it; the files stay")]
+
+
+def _directory(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("path", at.words.arg(error.path)), "gives the whole folder")]
+
+
+def _whole_project(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("add", "FOLDER"), "a folder or file with data")]
+
+
+def _not_found(error: Refused, at: Situation) -> list[Remedy]:
+    parent = error.path.rstrip("/").rpartition("/")[0] or "."
+    if at.command == "remote add" or at.command == "init":
+        return [Remedy(f"mkdir -p {at.words.arg(parent)}")]
+    return [Remedy(f"ls {at.words.arg(parent)}", "shows what is there")]
+
+
+def _symlink(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("add", f'"$(readlink -f {at.arg})"'), "if it is in the project")]
+
+
+def _special(error: Refused, at: Situation) -> list[Remedy]:
+    if at.command != "add":
+        return [Remedy(f"rm {at.words.arg(error.path)}")]
+    line, file = quote("/" + error.path), at.words.arg(".lobsterdvignore")
+    return [Remedy(f"echo {line} >> {file}", "leaves it out of the dataset")]
+
+
+def _through_link(error: Refused, at: Situation) -> list[Remedy]:
+    parent = at.words.arg(at.path.rpartition("/")[0] or ".")
+    return [Remedy(f"ls -ld {parent}", "data lies in real folders of the project; put one in the link's place")]
+
+
+def _collision(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("path", at.arg), "still gives read-only files where the file system is able to")]
+
+
+def _outside(error: Refused, at: Situation) -> list[Remedy]:
+    if at.command == "add":
+        name = error.path.rstrip("/").rpartition("/")[2]
+        copy = f"cp -R {quote(error.path)} {quote(at.words.root or '.')}/"
+        return [Remedy(copy, f"and then add {name} there")]
+    return [Remedy(at.words.ldv("list"), "shows the datasets of this project")]
+
+
+def _reserved(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("remote", "add", "lab", "URL"), "any other name")]
+
+
+def _exists(error: Refused, at: Situation) -> list[Remedy]:
+    if at.command == "move":
+        return [Remedy(at.words.ldv("remove", at.words.arg(error.path)), "or choose another name")]
+    return [Remedy(at.words.ldv("remote", "remove", quote(error.path)), "then add it again")]
+
+
+def _part(error: Refused, at: Situation) -> list[Remedy]:
+    target = at.words.arg(error.path)
+    return [Remedy(f"rm -r {target} && {at.words.ldv('add', target)}", "makes a version without it")]
+
+
+REFUSALS: Final[Mapping[str, Entry]] = {
+    "collision": _collision,
+    "directory": _directory,
+    "exists": _exists,
+    "git-tracked": _git_tracked,
+    "not-found": _not_found,
+    "outside": _outside,
+    "overlap": _look_around,
+    "part": _part,
+    "reserved": _reserved,
+    "special-file": _special,
+    "symlink": _symlink,
+    "through-link": _through_link,
+    "whole-project": _whole_project,
+}

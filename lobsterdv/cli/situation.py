@@ -1,0 +1,52 @@
+"""What the remedies know of a failure's circumstances, and what a remedy is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lobsterdv.cli.words import Words, quote
+
+
+class Remedy(NamedTuple):
+    """A command to type, and what it does when that is not plain."""
+
+    command: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.command}   ({self.note})" if self.note else self.command
+
+
+class Place(NamedTuple):
+    """A configured remote."""
+
+    name: str
+    url: str
+    endpoint_url: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What was going on: the command and all that was typed, the item that failed (relative to the project),
+    and the remotes, the one in use first."""
+
+    words: Words
+    command: str = ""
+    path: str = ""
+    typed: tuple[str, ...] = ()
+    remotes: tuple[Place, ...] = ()
+
+    def remote(self, url: str) -> Place:
+        """The remote whose URL an error tells; one called NAME when it has none."""
+        return next((place for place in self.remotes if url.startswith(place.url)), Place("NAME", url))
+
+    @property
+    def arg(self) -> str:
+        """The item as it is typed; PATH when there is none."""
+        return self.words.arg(self.path) if self.path else "PATH"
+
+    def again(self, *options: str) -> str:
+        """The command as it was typed, with more options."""
+        end = self.typed.index("--") if "--" in self.typed else len(self.typed)
+        return " ".join(["lobsterdv", *map(quote, self.typed[:end]), *options, *map(quote, self.typed[end:])])
