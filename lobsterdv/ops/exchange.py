@@ -196,7 +196,7 @@ def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | N
     if not plan.unsaved:
         return None
     trash = project.state / "trash" / f"{int(started)}-{secrets.token_hex(4)}" / plan.dataset
-    if plan.is_directory or plan.place.is_dir():
+    if _is_folder(plan.place):  # whatever the version is: a file or a link in its place is taken as it is
         with Ground(plan.place) as ground:
             for path in plan.unsaved:
                 (trash / path).parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ def _place_files(plan: Plan, staged: list[tuple[Path, Entry]]) -> None:
     replaced = set(plan.remove) - new
     first = {path for path in replaced if path in above or any(path.startswith(n + "/") for n in _prefixes(path, new))}
     with Ground(plan.place) as ground:
-        _remove(ground, plan, first)
+        remove_paths(ground, plan, first)
         for path, entry in staged:
             if entry.type is EntryType.FOLDER:
                 ground.make_folder(entry.path)
@@ -229,7 +229,7 @@ def _place_files(plan: Plan, staged: list[tuple[Path, Entry]]) -> None:
                 if _is_folder(plan.place / entry.path):
                     ground.prune(entry.path)
                 ground.put(path, entry.path)
-        _remove(ground, plan, replaced - first)
+        remove_paths(ground, plan, replaced - first)
         for entry in plan.chmod:
             mode = (plan.place / entry.path).lstat().st_mode
             on = entry.type is EntryType.EXECUTABLE
@@ -243,7 +243,8 @@ def _prefixes(path: str, new: Set[str]) -> Iterator[str]:
             yield prefix
 
 
-def _remove(ground: Ground, plan: Plan, paths: set[str]) -> None:
+def remove_paths(ground: Ground, plan: Plan, paths: set[str]) -> None:
+    """Remove files, links and empty folders, and the folders that this leaves empty."""
     for path in sorted(paths, reverse=True):
         if _is_folder(plan.place / path):
             ground.prune(path)
@@ -257,7 +258,7 @@ def _place_one(plan: Plan, staged: list[tuple[Path, Entry]]) -> None:
     with Ground(plan.place.parent) as ground:
         if _is_folder(plan.place):
             with Ground(plan.place) as inside:
-                _remove(inside, plan, {path for path in plan.remove if path})
+                remove_paths(inside, plan, {path for path in plan.remove if path})
             ground.prune(plan.place.name)
         for path, _ in staged:
             ground.put(path, plan.place.name)

@@ -60,11 +60,13 @@ def stage(git: Git, paths: Iterable[SafeRelPath], *, observer: Observer) -> bool
             git.stage(wanted)
         except GitFailed:
             ignored = set(git.ignored(wanted))
+            # `git add` also refuses a path that is gone and that git never knew: there is nothing to stage.
+            gone = {p for p in wanted if not os.path.lexists(git.root / p)}.difference(git.tracked_below(wanted))
             for path in sorted(ignored):
                 observer(Warned(f"{path} is ignored by git, so it was not staged; `git add -f {path}` stages it"))
-            if not ignored:
+            if not ignored and not gone:
                 raise
-            git.stage(path for path in wanted if path not in ignored)
+            git.stage(path for path in wanted if path not in ignored and path not in gone)
     except Busy as error:
         observer(Warned(f"{error}, so nothing was staged; `git add -- {' '.join(map(shlex.quote, wanted))}` does it"))
         return False

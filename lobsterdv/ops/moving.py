@@ -26,10 +26,12 @@ from lobsterdv.ops.datasets import (
     work_pointers,
     write_pointer,
 )
+from lobsterdv.ops.exchange import remove_paths
 from lobsterdv.ops.gitfiles import ignore_dataset, stage, unignore_dataset
 from lobsterdv.ops.plan import make_plan
 from lobsterdv.paths import SafeRelPath, safe_path
 from lobsterdv.signature import signature_of
+from lobsterdv.worktree.ground import Ground
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.scan import scan
 
@@ -163,7 +165,10 @@ def _untrack(project: Project, dataset: str) -> list[SafeRelPath]:
 
 
 def _remove_data(project: Project, dataset: Dataset) -> Path | None:
-    """Delete a dataset's files when all of them are kept; else move them to the trash, and say where."""
+    """Delete a dataset's files when all of them are kept; else move them to the trash, and say where.
+
+    What ``.lobsterdvignore`` leaves out was never kept, and stays.
+    """
     pointer = dataset.pointer
     plan = make_plan(project, dataset.path, [], is_directory=pointer.is_directory)
     place = plan.place
@@ -176,7 +181,10 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
         return trash
     with durable.translating(place):
         if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
+            with Ground(place) as ground:
+                remove_paths(ground, plan, set(plan.remove))
+            with Ground(place.parent) as ground:
+                ground.prune(place.name)
         else:
             place.unlink()
     return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, Refused, WouldOverwrite
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
@@ -67,9 +68,10 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
         _refuse_collisions(project, dataset, entries, place)
     wanted = {entry.path: entry for entry in entries}
     here = {item.path: item for item in found}
+    vouched: dict[str, Digest] = {}
     for path, item in here.items():
         entry = wanted.get(path)  # type: ignore[call-overload]
-        state = _state(project, plan, item, entry)
+        state = _state(project, plan, item, entry, vouched)
         if state == "right":
             continue
         if state == "mode" and entry is not None:
@@ -82,6 +84,9 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
         else:
             plan.write.append(entry)
     plan.write.extend(entry for path, entry in wanted.items() if path not in here)
+    # The index knows these bytes, but a cache that lost them would make this their only copy.
+    lost = set(project.cache.missing(vouched.values()))
+    plan.unsaved.extend(path for path, digest in vouched.items() if digest in lost)
     return plan
 
 
@@ -102,8 +107,9 @@ def _found(project: Project, plan: Plan, below: str) -> list[Found]:
     return found
 
 
-def _state(project: Project, plan: Plan, item: Found, entry: Entry | None) -> str:
-    """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``."""
+def _state(project: Project, plan: Plan, item: Found, entry: Entry | None, vouched: dict[str, Digest]) -> str:
+    """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``. Saved only by what the index
+    says, it is in ``vouched`` too."""
     if item.type is EntryType.FOLDER:
         return "right" if entry is not None and entry.type is EntryType.FOLDER else "saved"
     if item.type is EntryType.LINK:
@@ -112,6 +118,7 @@ def _state(project: Project, plan: Plan, item: Found, entry: Entry | None) -> st
         # A link's target is all its content; one that the last version had is in that version's listing.
         return "saved" if plan.memory is not None and _was_link(project, plan, item) else "unsaved"
     known = plan.memory.trusts(item.path, item.signature) if plan.memory is not None else None
+    read = None
     if known is None:
         if item.signature.size == 0 and entry is None:
             return "saved"  # an empty file holds nothing to lose
@@ -124,6 +131,8 @@ def _state(project: Project, plan: Plan, item: Found, entry: Entry | None) -> st
     if entry is not None and entry.digest == known.digest:
         plan.right[item.path] = known
         return "right" if entry.type is item.type else "mode"
+    if read is None and item.signature.size:
+        vouched[item.path] = known.digest
     return "saved" if saved else "unsaved"
 
 
