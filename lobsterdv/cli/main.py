@@ -46,7 +46,7 @@ COMMANDS: Final = {
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
 _MEANT: Final = {
-    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "import": "add",
+    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help", "import": "add",
     "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
     "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
     "upload": "push",
@@ -108,6 +108,9 @@ def cli(ctx: click.Context, version: bool) -> None:
         click.echo(f"lobsterdv {__version__}")
         ctx.exit()
     if ctx.invoked_subcommand is None:
+        session = ctx.find_object(Session)
+        if session is not None and session.as_json:
+            raise click.UsageError("--json needs a command", ctx)
         click.echo(ctx.get_help())
 
 

@@ -159,10 +159,10 @@ def _not_a_remote(error: errors.NotARemote, at: Situation) -> list[Remedy]:
 
 
 def _unreachable(error: errors.Unreachable, at: Situation) -> list[Remedy]:
-    return [
-        Remedy(at.words.ldv("doctor"), "asks every remote"),
-        Remedy(at.words.ldv("remote", "list"), "shows the URLs"),
-    ]
+    if not error.url.startswith("s3:"):
+        return [Remedy(f"df -h {quote(error.url.removeprefix('file://'))}", "is it mounted, and is there space?")]
+    ask = Remedy(at.words.ldv("doctor"), "asks every remote")
+    return [ask, Remedy(at.words.ldv("remote", "list"), "shows their URLs")]
 
 
 def _denied(error: errors.Denied, at: Situation) -> list[Remedy]:

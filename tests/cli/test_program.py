@@ -44,6 +44,10 @@ def test_a_misspelt_command_gets_a_suggestion(desk: Desk, typed: str, meant: str
     assert printed.out == ""
 
 
+def test_json_without_a_command_is_a_usage_error(desk: Desk) -> None:
+    assert desk.ldv("--json", code=2).json["errors"][0]["message"] == "--json needs a command"
+
+
 def test_a_command_like_no_other_gets_no_suggestion(desk: Desk) -> None:
     assert "did you mean" not in desk.ldv("xyzzy", code=2).err
 
