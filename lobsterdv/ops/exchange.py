@@ -224,6 +224,8 @@ def _place_files(plan: Plan, staged: list[tuple[Path, Entry]]) -> None:
         remove_paths(ground, plan, first)
         for path, entry in staged:
             if entry.type is EntryType.FOLDER:
+                if not _is_folder(plan.place / entry.path):
+                    ground.remove(entry.path)
                 ground.make_folder(entry.path)
             else:
                 if _is_folder(plan.place / entry.path):
