@@ -46,8 +46,8 @@ COMMANDS: Final = {
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
 _MEANT: Final = {
-    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help", "import": "add",
-    "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
+    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help",
+    "import": "add", "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
     "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
     "upload": "push",
 }  # fmt: skip

@@ -154,7 +154,7 @@ def _key_missing(error: errors.KeyMissing, at: Situation) -> list[Remedy]:
 
 def _not_a_remote(error: errors.NotARemote, at: Situation) -> list[Remedy]:
     if "nothing was pushed" in error.problem:
-        return [Remedy(at.words.ldv("push"), "makes it one")]
+        return [Remedy(at.words.ldv("push", "--remote", quote(at.remote(error.url).name)), "makes it one")]
     return [Remedy(at.words.ldv("remote", "list"), "is the URL right?")]
 
 

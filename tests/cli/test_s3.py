@@ -1,0 +1,71 @@
+"""Sharing through S3 from the command line: what goes wrong there must say what to type, and what goes right, work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Desk
+from tests.servers import Server
+
+
+@pytest.fixture
+def bucket(moto: Server, lab: Desk, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A fresh bucket, credentials for it, and one dataset to share."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto.secret_key)
+    lab.write("counts.csv", "1,2\n" * 5000)
+    lab.ldv("add", "counts.csv")
+    return moto.new_bucket()
+
+
+def remote(desk: Desk, server: Server, url: str) -> None:
+    desk.ldv("remote", "add", "lab", url, "--endpoint-url", server.endpoint_url, "--region", "us-east-1")
+    desk.commit("data and remote")
+
+
+def test_push_clone_pull(lab: Desk, moto: Server, bucket: str, tmp_path: Path) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab")
+    printed = lab.ldv("push")
+    assert f"To lab (s3://{bucket}/lab): " in printed.out
+    assert "Next: git push" in printed.out
+    assert len(lab.json("list", f"s3://{bucket}/lab")["report"]["catalog"]) == 1
+    lab.git("clone", "-q", str(lab.here), str(tmp_path / "clone"))
+    lab.cd(tmp_path / "clone")
+    lab.ldv("pull")  # the endpoint is of this machine, so it needs no trust
+    assert (lab.here / "counts.csv").read_text() == "1,2\n" * 5000
+
+
+def test_a_bucket_that_is_not_there(lab: Desk, moto: Server, bucket: str) -> None:
+    remote(lab, moto, "s3://no-such-bucket-here/lab")
+    printed = lab.ldv("push", code=4)
+    assert f"fix: aws s3 mb s3://no-such-bucket-here --endpoint-url {moto.endpoint_url}" in printed.err
+    assert lab.json("push", code=4)["errors"][0]["type"] == "NoBucket"
+
+
+def test_without_credentials(lab: Desk, moto: Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    printed = lab.ldv("push", code=4)
+    assert "fix: aws configure" in printed.err
+    assert "or: export AWS_PROFILE=NAME" in printed.err
+
+
+def test_a_server_that_does_not_answer(lab: Desk, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.ldv("remote", "add", "lab", f"s3://{bucket}/lab", "--endpoint-url", "http://127.0.0.1:9", "--region", "x")
+    config = lab.here / ".lobsterdv.yaml"
+    config.write_text(config.read_text().replace("region: x", "region: x\n    attempts: 1\n    connect_timeout: 1"))
+    printed = lab.ldv("push", code=4)
+    assert "cannot be reached" in printed.err
+    assert "fix: lobsterdv doctor" in printed.err
+    doctor = lab.json("doctor", code=1)["report"]["findings"]
+    assert {row["state"] for row in doctor if row["name"] == "remote lab"} == {"failed"}
+
+
+def test_the_error_of_one_remote_names_that_remote(lab: Desk, moto: Server, bucket: str) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab")
+    printed = lab.ldv("list", "--remote", "lab", code=4)
+    assert "nothing was pushed there yet" in printed.err
+    assert "fix: lobsterdv push --remote lab" in printed.err
