@@ -45,6 +45,7 @@ class Intake:
         self._pack: PackWriter | None = None
         self._packed: set[Digest] = set()
         self._lock = threading.RLock()
+        durable.sweep(cache.temps, now=cache.now())
         cache.packs.refresh()
 
     def __enter__(self) -> Intake:

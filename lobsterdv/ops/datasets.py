@@ -130,7 +130,9 @@ def place_of(project: Project, dataset: str) -> Path:
 def write_pointer(project: Project, dataset: str, encoded: bytes) -> SafeRelPath:
     """Write a dataset's pointer, durably; returns its path."""
     path = pointer_path(dataset)
-    durable.make_folder((project.root / path).parent)
+    folder = (project.root / path).parent
+    durable.make_folder(folder)
+    durable.sweep(folder, now=project.now())  # what a killed process left beside the user's files
     durable.write(project.root / path, encoded, mode=None)
     return path
 

@@ -1,0 +1,188 @@
+"""SIGKILL at every step of add, push, fetch and checkout: nothing is lost or half done, and once more finishes it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.damage.killing import Nursery
+from tests.damage.oracle import check_cache, check_remote, load, restore, restore_from_cache
+from tests.damage.story import DATASETS, Story, tell
+from tests.ops.lab import Lab
+from tests.properties.trees import picture
+
+KILLS = 14
+"""Kill points of each verb in the default suite; all of them under the marker ``slow``."""
+
+
+@dataclass
+class Scene:
+    """A moment before a verb, which can be had again and again at the same place."""
+
+    story: Story
+    lab: Lab
+    verb: str
+    template: Path
+
+    @property
+    def here(self) -> Path:
+        return self.lab.root.parent
+
+    @property
+    def cache(self) -> Path:
+        return self.lab.root / ".git/lobsterdv/cache"
+
+    def again(self) -> None:
+        shutil.rmtree(self.here)
+        subprocess.run(["cp", "-a", str(self.template), str(self.here)], check=True)
+
+    def pictures(self) -> dict[str, object]:
+        return {dataset: picture(self.lab.path(dataset)) for dataset in DATASETS}
+
+    def pointer(self, dataset: str) -> bytes:
+        return self.lab.read(f"{dataset}.ldv.yaml")
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
+
+
+def set_scene(verb: str, folder: Path, large: int) -> Scene:
+    """Everything up to the moment before ``verb``."""
+    here = folder / "here"
+    story = tell(here, until={"add": "written", "push": "added"}.get(verb, "pushed"), large=large)
+    lab = story.owner
+    if verb in ("fetch", "checkout"):
+        lab = story.guest(here / "guest")
+    if verb == "checkout":
+        lab.pull(*DATASETS, rev="v1")
+        lab.git("checkout", "-q", "-f", "main")
+        lab.fetch()
+    story.owner.close()
+    lab.close()
+    subprocess.run(["cp", "-a", str(here), str(folder / "template")], check=True)
+    return Scene(story, lab, verb, folder / "template")
+
+
+def after_add(scene: Scene, done: bool) -> object:
+    """The user's files are as they were; pointers name what is kept."""
+    story = scene.story
+    for dataset in DATASETS:
+        assert picture(scene.lab.path(dataset)) == story.trees["v2", dataset]
+        kept = restore_from_cache(scene.cache, scene.pointer(dataset))
+        assert kept in ([story.trees["v2", dataset]] if done else [story.trees[tag, dataset] for tag in ("v1", "v2")])
+    ignored = {p.name: p.read_bytes() for p in scene.lab.root.rglob(".gitignore")}
+    return scene.lab.staged(), ignored, [scene.pointer(dataset) for dataset in DATASETS]
+
+
+def after_push(scene: Scene, done: bool) -> object:
+    """What the remote names, it holds; a finished push can be restored."""
+    remote = load(scene.story.remote)
+    check_remote(remote, {f"{tag} {name}": p for (tag, name), p in scene.story.pointers.items()} if done else {})
+    for (tag, dataset), pointer in scene.story.pointers.items() if done else ():
+        assert restore(remote, pointer) == scene.story.trees[tag, dataset]
+    return {key for key in remote if not key.startswith(("catalog/", "lobsterdv.json"))}
+
+
+def after_fetch(scene: Scene, done: bool) -> object:
+    """Nothing but whole content is in the cache; the work tree was never touched."""
+    assert set(scene.pictures().values()) == {None}
+    for dataset in DATASETS if done else ():
+        assert restore_from_cache(scene.cache, scene.pointer(dataset)) == scene.story.trees["v2", dataset]
+    return set(check_cache(scene.cache))
+
+
+def after_checkout(scene: Scene, done: bool) -> object:
+    """Every file is whole, old or new, and after a finished one all are new."""
+    trees = scene.story.trees
+    for dataset in DATASETS:
+        here = picture(scene.lab.path(dataset)) or {}
+        if done:
+            assert here == trees["v2", dataset]
+        for path, node in here.items():
+            assert node[0] == "dir" or node in (trees["v1", dataset].get(path), trees["v2", dataset].get(path)), path
+        assert restore_from_cache(scene.cache, scene.pointer(dataset)) == trees["v2", dataset]
+    return scene.pictures()
+
+
+CHECKS: dict[str, Callable[[Scene, bool], object]] = {
+    "add": after_add, "push": after_push, "fetch": after_fetch, "checkout": after_checkout,
+}  # fmt: skip
+
+
+def kill_everywhere(scene: Scene, nursery: Nursery, *, kills: int | None, jobs: str) -> int:
+    """Kill at up to ``kills`` points, spread evenly over all of them; returns how many were tried."""
+    check = CHECKS[scene.verb]
+    env = {**scene.lab.env, "LOBSTERDV_JOBS": jobs}
+    paths = DATASETS if scene.verb == "add" else []
+    scene.again()
+    whole = nursery.run(scene.lab.root, env, scene.verb, paths)
+    assert not whole.failures and whole.steps > 10
+    reference = check(scene, True)
+    step = 1 if kills is None else max(1, whole.steps // kills)
+    tried = 0
+    for point in range(whole.steps, 0, -step):
+        scene.again()
+        ended = nursery.run(scene.lab.root, env, scene.verb, paths, kill_at=point)
+        case = f"{scene.verb} killed at step {point} of {whole.steps}"
+        tried += ended.killed
+        check_cache(scene.cache)
+        check_remote(load(scene.story.remote))
+        check(scene, not ended.killed)
+        again = nursery.run(scene.lab.root, env, scene.verb, paths)
+        assert not again.failures and not again.killed, f"{case}, then {again.failures}"
+        assert check(scene, True) == reference, case
+        check_clean_up(scene, case)
+    return tried
+
+
+def check_clean_up(scene: Scene, case: str) -> None:
+    """No staged tree is left, and ``status`` has nothing to tell."""
+    assert not list(scene.lab.root.rglob(".lobsterdv-stage-*")), case
+    lab = replace(scene.lab).reopen()
+    try:
+        report = lab.status()
+        assert not report.interrupted and not report.failures and not report.conflicts, f"{case}: {report}"
+    finally:
+        lab.close()
+
+
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_killed_here_and_there(verb: str, tmp_path: Path, nursery: Nursery) -> None:
+    scene = set_scene(verb, tmp_path, large=300 << 10)
+    assert kill_everywhere(scene, nursery, kills=KILLS, jobs="1") >= KILLS - 2
+
+
+def test_temps_of_killed_processes_go_after_a_day(tmp_path: Path, nursery: Nursery) -> None:
+    """Unfinished copies as large as the data stayed in the cache for ever, and odd files beside the user's."""
+    scene = set_scene("add", tmp_path, large=300 << 10)
+    whole = nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS)
+    seen: set[str] = set()
+    for point in range(1, whole.steps):
+        scene.again()
+        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, kill_at=point)
+        left = [p for p in scene.lab.root.rglob(".tmp-*") if "cache/listings" not in p.as_posix()]
+        for path in left:
+            os.utime(path, (0, 0))
+        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS)
+        assert not [p for p in left if p.exists()], f"killed at {point}"
+        seen |= {p.parent.name for p in left}
+    assert {"tmp", "lib"} <= seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "8"])
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_killed_everywhere(verb: str, jobs: str, tmp_path: Path, nursery: Nursery, record_property) -> None:
+    scene = set_scene(verb, tmp_path, large=(8 << 20) + 4321)
+    tried = kill_everywhere(scene, nursery, kills=None, jobs=jobs)
+    record_property("kill_points", tried)
+    print(f"{verb}, {jobs} jobs: killed at {tried} points")
