@@ -35,7 +35,7 @@ def tell_error(session: Session, error: BaseException) -> int:
             return tell(session, Done(failures=[Failure("", error)]))
         case OSError() if error.errno == errno.EPIPE:
             return 0
-        case OSError() if error.errno is not None:
+        case OSError():
             return tell(session, Done(failures=[Failure("", local_error(error))]))
         case _:
             return _internal(session, error)

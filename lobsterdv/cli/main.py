@@ -30,6 +30,7 @@ class Row(NamedTuple):
 TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Set up")
 COMMANDS: Final = {
     "init": Row("starting", "Start", "Make a git repository a lobsterdv project."),
+    "demo": Row("starting", "Start", "Tell the whole story on real data, in temporary repositories."),
     "add": Row("daily", "Daily work", "Keep files and folders as new versions."),
     "status": Row("daily", "Daily work", "Show what changed, and what is not kept, not here or not shared."),
     "checkout": Row("daily", "Daily work", "Put versions from the cache into the work tree."),

@@ -113,6 +113,8 @@ def _local_io(error: errors.LocalIOError, at: Situation) -> list[Remedy]:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return [Remedy(f"df -h {folder}", "free some space and run the command again; what is done stays done")]
+        case errno.ENOENT | errno.ENOTDIR:
+            return [Remedy(f"ls {folder}", "shows what is there")]
         case errno.EACCES | errno.EPERM:
             return [Remedy(f"ls -ld {folder} {place}", "you may not write or read there")]
         case errno.EROFS:

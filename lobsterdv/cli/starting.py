@@ -91,6 +91,29 @@ def _with_remote(session: Session, report: InitReport, name: str, url: str, *, s
     return replace(report, remote=name, written=sorted({*report.written, CONFIG_NAME}))
 
 
+@verb("demo", report="lobsterdv.demo:DemoReport")
+@click.argument("source", metavar="[FILE.h5ad]", required=False, type=click.Path())
+@click.option("--s3", is_flag=True, help="Share through S3 (a moto server in this process), not through a folder.")
+@click.pass_obj
+def demo_command(session: Session, source: str | None, s3: bool) -> Done:
+    """Tell the whole story on real data, in temporary repositories.
+
+    Eight steps, each with the command that does it, its time and its bytes: keep a file, share it, change it,
+    share it again, clone, pull, go back, and prove every byte. Without FILE.h5ad it takes a sample that comes
+    with scanpy. Nothing outside a temporary folder is touched.
+    """
+    from lobsterdv.cli.outcome import say  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.render_demo import proof, told  # noqa: PLC0415 - start-up time
+    from lobsterdv.demo import Step, run_demo  # noqa: PLC0415 - start-up time
+
+    def tell(step: Step) -> None:
+        if not (session.quiet or session.as_json):
+            say(told(step))
+
+    place = Path(session.folder, source) if source is not None else None
+    return proof(run_demo(place, s3=s3, tell=tell))
+
+
 @verb("doctor", report="lobsterdv.ops.doctor:DoctorReport")
 @click.pass_obj
 def doctor_command(session: Session) -> Done:

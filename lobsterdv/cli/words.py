@@ -87,7 +87,9 @@ def count(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.3 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    """``12 ms``, ``0.3 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 0.0995:
+        return f"{round(seconds * 1000)} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

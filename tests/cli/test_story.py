@@ -355,6 +355,26 @@ def test_an_unknown_remote(lab: Desk) -> None:
     assert "fix: lobsterdv remote list" in printed.err
 
 
+def test_demo_tells_eight_steps_and_proves_every_byte(desk: Desk) -> None:
+    anndata = pytest.importorskip("anndata")
+    numpy = pytest.importorskip("numpy")
+    anndata.AnnData(numpy.ones((50, 10), dtype="float32")).write_h5ad(desk.here / "cells.h5ad")
+    printed = desk.ldv("demo", "cells.h5ad")
+    assert [line[0] for line in printed.lines if line[:1].isdigit()] == list("12345678")
+    assert printed.lines[-1] == "Both versions came back, every byte the same."
+    report = desk.json("demo", "cells.h5ad")["report"]
+    assert report["proved"] is True
+    assert len(report["steps"]) == 8
+    assert desk.ldv("demo", "cells.h5ad", "-q").out == ""
+    assert [path.name for path in desk.here.iterdir()] == ["cells.h5ad"]
+
+
+def test_demo_of_what_is_no_h5ad_is_one_line(desk: Desk) -> None:
+    desk.write("text.h5ad", "text")
+    assert len([line for line in desk.ldv("demo", "text.h5ad", code=1).err.splitlines() if "lobsterdv: " in line]) == 1
+    assert "no such file" in desk.ldv("demo", "nothing.h5ad", code=1).err
+
+
 def test_doctor_in_and_out_of_a_project(desk: Desk) -> None:
     assert "not in a project" in desk.ldv("doctor").out
     desk.ldv("init", "--yes")
