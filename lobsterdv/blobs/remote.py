@@ -95,7 +95,7 @@ def manifests(remote: Remote, version: Digest, *, name: str, is_directory: bool)
             if digest in given or len(given) >= _MAX_MANIFESTS:
                 continue
             given.add(digest)
-            stored = _document(remote, key, digest, name=f"a manifest of {name}")
+            stored = read_document(remote, key, digest, name=f"a manifest of {name}")
             manifest = parse_manifest(stored, what=f"{remote.url}/{key}")
             if manifest.version != version or manifest.is_directory != is_directory:
                 raise FormatError(f"{remote.url}/{key}", "it describes another version than the one it is filed under")
@@ -124,12 +124,24 @@ def read_table(remote: Remote, manifest: Manifest, *, name: str, below: str = ""
     def read(ref: SegmentRef) -> Table:
         key = segment_key(ref.digest)
         try:
-            stored = _document(remote, key, ref.digest, name=f"a segment of {name}")
+            stored = read_document(remote, key, ref.digest, name=f"a segment of {name}")
         except KeyMissing:
             raise MissingContent(f"a segment of {name}", str(ref.digest), remote.url) from None
         return parse_segment(stored, ref, what=f"{remote.url}/{key}")
 
     return join_tables(workers.each(read, wanted, jobs=remote.jobs))
+
+
+def read_document(remote: Remote, key: str, digest: Digest, *, name: str) -> bytes:
+    """A stored document, verified against its name. Raises KeyMissing, CorruptContent."""
+    stored = remote.cache.kept_remote(remote.kept(key))
+    if stored is not None and digest_of(stored) == digest:
+        return stored
+    stored = remote.store.read_whole(key, limit=MAX_BODY_BYTES)
+    if (actual := digest_of(stored)) != digest:
+        raise CorruptContent(name, remote.url, str(digest), str(actual))
+    remote.cache.keep_remote(remote.kept(key), stored)
+    return stored
 
 
 def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list[tuple[Digest, Record]]:
@@ -153,18 +165,6 @@ def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list
             return digest, None
 
     return [(digest, record) for digest, record in workers.each(read, names, jobs=remote.jobs) if record is not None]
-
-
-def _document(remote: Remote, key: str, digest: Digest, *, name: str) -> bytes:
-    """A stored document, verified against its name. Raises KeyMissing, CorruptContent."""
-    stored = remote.cache.kept_remote(remote.kept(key))
-    if stored is not None and digest_of(stored) == digest:
-        return stored
-    stored = remote.store.read_whole(key, limit=MAX_BODY_BYTES)
-    if (actual := digest_of(stored)) != digest:
-        raise CorruptContent(name, remote.url, str(digest), str(actual))
-    remote.cache.keep_remote(remote.kept(key), stored)
-    return stored
 
 
 def _segments_for(manifest: Manifest, below: str) -> Iterator[SegmentRef]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 from lobsterdv.digest import Digest, checksum_of, parse_digest
 from lobsterdv.errors import FormatError
@@ -26,7 +26,7 @@ from lobsterdv.formats.columns import (
     texts,
 )
 from lobsterdv.formats.listing import Entry
-from lobsterdv.formats.table import Content, Table, encode_table, parse_table
+from lobsterdv.formats.table import Content, StoredObject, Table, encode_table, parse_objects, parse_table
 from lobsterdv.paths import SafeRelPath, safe_path
 
 INLINE_ROWS: Final = 1 << 16
@@ -131,6 +131,18 @@ def parse_manifest(stored: bytes, *, what: str) -> Manifest:
         table.entries, table.contents, version=version, is_directory=shape == "directory", size=size, what=what
     )
     return Manifest(version, shape == "directory", size, table)
+
+
+def objects_in(stored: bytes, kind: Literal["manifest", "segment"], *, what: str) -> list[StoredObject]:
+    """The objects that a stored manifest or segment names; none for a manifest whose rows are in segments."""
+    _, columns = parse_columns(decompress(stored, what=what), kind, what=what)
+    return [] if "segments" in columns else parse_objects(columns, what=what)
+
+
+def segments_in(stored: bytes, *, what: str) -> list[Digest]:
+    """The segments that a stored manifest names; none for one that holds its rows itself."""
+    _, columns = parse_columns(decompress(stored, what=what), "manifest", what=what)
+    return digests(columns, "segments", what=what) if "segments" in columns else []
 
 
 def check_totals(

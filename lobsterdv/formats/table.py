@@ -102,7 +102,7 @@ def encode_table(table: Table) -> dict[str, bytes]:
 
 def parse_table(columns: dict[str, memoryview], *, what: str) -> Table:
     """Columns to a Table, every reference and sum checked. Raises FormatError."""
-    objects = _parse_objects(columns, what)
+    objects = parse_objects(columns, what=what)
     contents = _parse_contents(columns, objects, what)
     entries = _parse_entries(columns, contents, what)
     table = Table(entries, contents)
@@ -111,7 +111,8 @@ def parse_table(columns: dict[str, memoryview], *, what: str) -> Table:
     return table
 
 
-def _parse_objects(columns: dict[str, memoryview], what: str) -> list[StoredObject]:
+def parse_objects(columns: dict[str, memoryview], *, what: str) -> list[StoredObject]:
+    """The objects that a table names, without the rest of it (which takes 50 ms for 10,000 files)."""
     names = digests(columns, "objects", what=what)
     sizes = integers(columns, "object_sizes", 8, what=what)
     codecs = integers(columns, "object_codecs", 1, what=what)
