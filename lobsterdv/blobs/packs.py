@@ -49,11 +49,11 @@ class Packs:
             for name in os.listdir(self.folder):
                 if name.endswith(".idx") and name not in self._indexes:
                     try:
-                        self._indexes[name] = parse_pack_index(
-                            (self.folder / name).read_bytes(), what=f"cache pack {name}"
-                        )
+                        index = parse_pack_index((self.folder / name).read_bytes(), what=f"cache pack {name}")
                     except (FormatError, OSError):
                         continue  # unreadable: what it held counts as missing, and is fetched or added again
+                    if name == f"{index.pack.hex()}.idx":  # else it is another pack's, and worth as little
+                        self._indexes[name] = index
             if self._damaged.is_dir():
                 self._bad = {name for name in os.listdir(self._damaged) if "-" in name}
             self._loaded_at_ns = changed_ns
@@ -131,10 +131,25 @@ class Packs:
         return f"{index.pack.hex()}-{digest.hex()}"
 
     def _set_aside(self, index: PackIndex, digest: Digest) -> None:
-        note = self._note(index, digest)
-        self._bad.add(note)
-        durable.make_folder(self._damaged)
-        durable.write(self._damaged / note, b"damaged in its pack\n")
+        """Note what a pack holds damaged. Damage seldom comes alone, so all of the pack is looked through: what is
+        lost counts as missing at once, not file by file with every command."""
+        bad = {self._note(index, digest)}
+        for packed in index:
+            note = self._note(index, packed.digest)
+            if note not in self._bad and not self._is_right(index, packed):
+                bad.add(note)
+        self._bad |= bad
+        with durable.translating(self._damaged):
+            durable.make_folder(self._damaged)
+            for note in bad:  # not synced: what a crash forgets is found again
+                os.close(os.open(self._damaged / note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+
+    def _is_right(self, index: PackIndex, packed: Packed) -> bool:
+        try:
+            data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+        except OSError:
+            return False
+        return digest_of(data) == packed.digest
 
 
 class PackWriter:

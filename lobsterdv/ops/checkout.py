@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lobsterdv.digest import Digest
-from lobsterdv.errors import LobsterError, MissingContent, NotTracked
+from lobsterdv.errors import LobsterError, MissingContent
 from lobsterdv.events import Finished, Observer, Started
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.pointer import encode_pointer
@@ -70,7 +70,7 @@ def checkout(
                 dataset = selection.dataset
                 entries = entries_of(project, dataset.path, dataset.pointer)
                 selected.append((selection, entries_below(entries, selection.below, dataset.path)))
-            except (MissingContent, NotTracked) as error:
+            except LobsterError as error:
                 if not (ignore_missing and isinstance(error, MissingContent)):
                     report.failures.append(Failure(selection.dataset.path, error))
     observer(Started("checking out", sum(e.size for _, entries in selected for e in entries)))

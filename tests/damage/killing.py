@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-STEPS = frozenset(
-    ["os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.utime", "os.truncate"]
-    + ["lobsterdv.sync"]
-)
+STEPS = {
+    f"os.{name}" for name in ("rename", "link", "symlink", "remove", "mkdir", "rmdir", "chmod", "utime", "truncate")
+}
+STEPS |= {"lobsterdv.sync"}
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -73,7 +73,6 @@ class Nursery:
 
 
 def main() -> None:
-    import lobsterdv.anndata_.describe
     from lobsterdv.ops import add, checkout, fetch, pull, push, status  # noqa: F401  all imported before the forks
 
     for line in sys.stdin.buffer:

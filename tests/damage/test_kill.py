@@ -185,4 +185,4 @@ def test_killed_everywhere(verb: str, jobs: str, tmp_path: Path, nursery: Nurser
     scene = set_scene(verb, tmp_path, large=(8 << 20) + 4321)
     tried = kill_everywhere(scene, nursery, kills=None, jobs=jobs)
     record_property("kill_points", tried)
-    print(f"{verb}, {jobs} jobs: killed at {tried} points")
+    assert tried > 50
