@@ -57,7 +57,7 @@ def _not_tracked(error: errors.NotTracked, at: Situation) -> list[Remedy]:
     if error.rev:
         return [Remedy(at.words.ldv("list", "--rev", quote(error.rev)), "shows the datasets there")]
     tracked = Remedy(at.words.ldv("list"), "shows the datasets")
-    if at.command in ("push", "status", "remove", "unprotect", "path"):
+    if at.exists(error.path):
         return [Remedy(at.words.ldv("add", at.words.arg(error.path)), "tracks it"), tracked]
     return [tracked]
 

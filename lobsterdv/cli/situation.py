@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,6 +41,10 @@ class Situation:
     def remote(self, url: str) -> Place:
         """The remote whose URL an error tells; one called NAME when it has none."""
         return next((place for place in self.remotes if url.startswith(place.url)), Place("NAME", url))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something at a path of the project."""
+        return os.path.lexists(os.path.join(self.words.root or "", path))
 
     @property
     def arg(self) -> str:

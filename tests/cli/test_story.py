@@ -263,7 +263,8 @@ def test_path_prints_a_path_and_nothing_else(clone: Desk) -> None:
     tree = Path(clone.ldv("path", "raw", "-q").out.strip())
     assert sorted(p.name for p in tree.iterdir()) == ["a.txt", "b.txt"]
     assert not (clone.here / "counts.csv").exists()
-    assert "is not a tracked dataset" in clone.ldv("path", "nothing", code=1).err
+    printed = clone.ldv("path", "nothing", code=1)
+    assert printed.err == "lobsterdv: nothing is not a tracked dataset\n  fix: lobsterdv list   (shows the datasets)\n"
 
 
 def test_list_shows_datasets_files_and_remotes(shared: Desk, tmp_path: Path) -> None:
