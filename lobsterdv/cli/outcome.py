@@ -54,7 +54,7 @@ def _reason(session: Session, path: str, message: str) -> str:
     if not path:
         return safe(message)
     shown = session.words.path(path)
-    for joint in (": ", " "):
+    for joint in (": ", " ", "/"):
         if message.startswith(path + joint):
             return shown + safe(message[len(path) :])
     return f"{shown}: {safe(message)}"

@@ -306,6 +306,7 @@ def test_remove(shared: Desk) -> None:
     printed = shared.ldv("remove", "counts.csv")
     assert "its files stay" in printed.out
     assert (shared.here / "counts.csv").exists()
+    assert shared.ldv("remove", "raw/a.txt", code=1).err.startswith("lobsterdv: raw/a.txt: only all of raw can be")
     assert shared.json("remove", "raw", "--data")["report"]["data_removed"] == ["raw"]
     assert not (shared.here / "raw").exists()
     assert "not a tracked dataset" in shared.ldv("remove", "raw", code=1).err
