@@ -20,7 +20,7 @@ from lobsterdv.cli.session import Done, Session
 
 
 @verb("add", report="lobsterdv.ops.add:AddReport")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
 @no_stage_option
 @click.pass_obj
@@ -97,7 +97,7 @@ def unprotect_command(session: Session, paths: tuple[str, ...]) -> Done:
 
 @verb("move", report="lobsterdv.ops.moving:MoveReport")
 @click.argument("source", metavar="OLD", shell_complete=dataset_names)
-@click.argument("destination", metavar="NEW", type=click.Path())
+@click.argument("destination", metavar="NEW", type=click.Path(readable=False))
 @no_stage_option
 @click.pass_obj
 def move_command(session: Session, source: str, destination: str, no_stage: bool) -> Done:

@@ -92,7 +92,7 @@ def _with_remote(session: Session, report: InitReport, name: str, url: str, *, s
 
 
 @verb("demo", report="lobsterdv.demo:DemoReport")
-@click.argument("source", metavar="[FILE.h5ad]", required=False, type=click.Path())
+@click.argument("source", metavar="[FILE.h5ad]", required=False, type=click.Path(readable=False))
 @click.option("--s3", is_flag=True, help="Share through S3 (a moto server in this process), not through a folder.")
 @click.pass_obj
 def demo_command(session: Session, source: str | None, s3: bool) -> Done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -385,16 +386,38 @@ def test_doctor_in_and_out_of_a_project(desk: Desk) -> None:
     assert "remote embedded" in findings
 
 
-def test_a_read_only_folder_is_one_line(lab: Desk) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
+def test_read_only_folders_and_unreadable_files_are_one_line(lab: Desk) -> None:
+    command = [sys.executable, "-m", "lobsterdv"]
+    if os.geteuid() == 0:  # root may read and write everywhere, unless it gives that up
+        if shutil.which("setpriv") is None:
+            pytest.skip("root, and no setpriv")
+        powers = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}", *command]
+
+    def refused(*args: str) -> str:
+        done = subprocess.run([*command, *args], cwd=lab.here, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done
+        assert "Traceback" not in done.stderr
+        assert len([line for line in done.stderr.splitlines() if not line.startswith("  ")]) == 1
+        return done.stderr
+
     lab.write("x.csv")
+    lab.ldv("add", "x.csv")
+    lab.write("x.csv", "changed")
     lab.here.chmod(0o555)
     try:
-        printed = lab.ldv("add", "x.csv", code=1)
+        for args in (
+            ["add", "x.csv"],
+            ["move", "x.csv", "y.csv"],
+            ["checkout", "--force"],
+            ["init", "--remote", "/tmp"],
+        ):
+            assert "permission denied" in refused(*args)
     finally:
         lab.here.chmod(0o755)
-    assert len([line for line in printed.err.splitlines() if line.startswith("lobsterdv:")]) == 1
+    assert (lab.here / "x.csv").read_text() == "changed"
+    (lab.here / "x.csv").chmod(0)
+    assert refused("add", "x.csv").startswith("lobsterdv: x.csv: ")
 
 
 def test_damaged_configuration_and_pointers_are_one_line(lab: Desk) -> None:
