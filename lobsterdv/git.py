@@ -123,8 +123,10 @@ class Git:
         self._git("clone", "--quiet", "--", str(self.root), str(folder))
 
     def commit_of(self, rev: str) -> str:
-        """The commit a revision names. One process. Raises UnknownRevision."""
+        """The commit a revision names. One process, two for ``:/words``. Raises UnknownRevision."""
         try:
+            if ":/" in rev:  # a search takes in everything behind it
+                rev = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", rev).decode().strip()
             out = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", rev + "^{commit}")
         except GitFailed:
             raise UnknownRevision(rev) from None

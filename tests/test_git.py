@@ -135,7 +135,6 @@ def test_revisions_are_whatever_git_takes_and_never_options(repository: Reposito
             repository.git.commit_of(rev)
 
 
-@pytest.mark.xfail(strict=True, reason="git.py: ':/text' takes the rest of the revision, '^{commit}' too, as its text")
 def test_revisions_by_message_are_found(repository: Repository) -> None:
     first = repository.commit("first")
     repository.commit("second")

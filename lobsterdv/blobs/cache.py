@@ -5,7 +5,7 @@
     files/ab/<hex>          plain files, mode 0444
     packs/<hex>.pack .idx   small files of directories
     listings/ab/<hex>       listings of directory versions
-    manifests/<version>/<hex>, segments/ab/<hex>   as they lie in remotes
+    remotes/<store id>/     manifests and segments, as they lie there
     views/                  derived trees and names, can be rebuilt
     quarantine/             what was found damaged; never deleted here
     tmp/                    unfinished writes
@@ -175,10 +175,7 @@ class Cache:
 
     def put_listing(self, digest: Digest, encoded: bytes) -> None:
         """Keep an encoded listing whose digest the caller computed."""
-        path = self._listing_path(digest)
-        if not path.is_file():
-            durable.make_folder(path.parent)
-            durable.write(path, encoded)
+        self._put(self._listing_path(digest), encoded)
 
     def has_listing(self, digest: Digest) -> bool:
         """True when a directory version's listing is here; reading it verifies."""
@@ -200,10 +197,7 @@ class Cache:
 
     def keep_remote(self, key: str, stored: bytes) -> None:
         """Keep a manifest or segment under its remote key."""
-        path = self.folder / key
-        if not path.is_file():
-            durable.make_folder(path.parent)
-            durable.write(path, stored)
+        self._put(self.folder / key, stored)
 
     def kept_remote(self, key: str) -> bytes | None:
         """A kept manifest or segment; None when it is not here. The caller verifies."""
@@ -222,6 +216,16 @@ class Cache:
     def close(self) -> None:
         """Let go of open packs."""
         self.packs.close()
+
+    def _put(self, path: Path, data: bytes) -> None:
+        """Write a small document unless it is there, undamaged."""
+        try:
+            if path.read_bytes() == data:
+                return
+        except OSError:
+            pass  # not there, or not to be read: written anew
+        durable.make_folder(path.parent)
+        durable.write(path, data)
 
     def _listing_path(self, digest: Digest) -> Path:
         return self.folder / "listings" / digest[:1].hex() / digest.hex()

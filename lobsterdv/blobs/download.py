@@ -58,7 +58,7 @@ def pieces_of(content: Content) -> Iterator[Piece]:
         first, run, run_raw = chunk, 0, 0
         for position in range(chunk, chunk + extent.chunks):
             stored = content.stored_lengths[position]
-            if run and run + stored > RANGE_BYTES:
+            if run and max(run + stored, run_raw + content.lengths[position]) > RANGE_BYTES:
                 yield Piece(extent.object, offset, run, content, raw, first, position - first)
                 offset, raw = offset + run, raw + run_raw
                 first, run, run_raw = position, 0, 0
@@ -108,8 +108,9 @@ def fetch_contents(
     wanted = {content.digest: content for content in contents}
     failed: dict[Digest, ContentError] = {}
     for _ in range(2):
-        failed = _Fetch(remote, intake, packable=packable, name=name, progress=progress).run(list(wanted.values()))
-        wanted = {digest: wanted[digest] for digest, error in failed.items() if isinstance(error, CorruptContent)}
+        attempt = _Fetch(remote, intake, packable=packable, name=name, progress=progress)
+        failed = {d: e for d, e in failed.items() if d not in wanted} | attempt.run(list(wanted.values()))
+        wanted = {d: wanted[d] for d, e in failed.items() if d in wanted and isinstance(e, CorruptContent)}
         if not wanted:
             break
     return failed

@@ -175,7 +175,7 @@ class Intake:
         """True when a pack holds the bytes undamaged: an old bad copy must not keep a good one out."""
         try:
             return self._cache.read_packed(digest, name="") is not None
-        except CorruptContent:
+        except (CorruptContent, MissingContent):
             return False
 
     def _is_right(self, digest: Digest) -> bool:

@@ -35,28 +35,26 @@ class Packs:
         self._bad: set[str] = set()
         self._descriptors: dict[Digest, int] = {}
         self._lock = threading.Lock()
-        self._loaded_at_ns = -1
 
     def refresh(self) -> None:
-        """Load the indexes that appeared since the last time; one stat when none did."""
-        try:
-            changed_ns = self.folder.stat().st_mtime_ns
-        except FileNotFoundError:
-            return
+        """Load the indexes that appeared since the last time; one listing of the folder."""
         with self._lock:
-            if changed_ns == self._loaded_at_ns:
+            try:
+                names = os.listdir(self.folder)
+            except FileNotFoundError:
                 return
-            for name in os.listdir(self.folder):
-                if name.endswith(".idx") and name not in self._indexes:
+            indexes = dict(self._indexes)  # replaced whole: other threads are looking things up meanwhile
+            for name in names:
+                if name.endswith(".idx") and name not in indexes:
                     try:
                         index = parse_pack_index((self.folder / name).read_bytes(), what=f"cache pack {name}")
                     except (FormatError, OSError):
                         continue  # unreadable: what it held counts as missing, and is fetched or added again
                     if name == f"{index.pack.hex()}.idx":  # else it is another pack's, and worth as little
-                        self._indexes[name] = index
+                        indexes[name] = index
+            self._indexes = indexes
             if self._damaged.is_dir():
                 self._bad = {name for name in os.listdir(self._damaged) if "-" in name}
-            self._loaded_at_ns = changed_ns
 
     def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
         """A pack that holds ``digest`` and was not seen to hold it damaged."""
@@ -153,7 +151,8 @@ class Packs:
 
 
 class PackWriter:
-    """A pack being written. Not for several threads. ``finish`` gives what is to be published."""
+    """A pack being written. Not for several threads. ``finish`` gives what is to be published. After a
+    LocalIOError it can only be abandoned."""
 
     def __init__(self, folder: Path, temps: Path) -> None:
         self.folder = folder
@@ -173,13 +172,24 @@ class PackWriter:
             self._flush()
 
     def finish(self) -> list[durable.Publication]:
-        """Close the pack; what to publish, pack before index."""
+        """Close the pack; what to publish, pack before index.
+
+        The pack ends in the BLAKE3 of its files' digests: the same bytes cut into other files make another pack.
+        """
+        trailer = digest_of(b"".join(row.digest for row in self._packed))
+        self._buffer += trailer
+        self.size += len(trailer)
         self._flush()
-        os.close(self._fd)
         pack = Digest(self._hasher.digest())
         index_fd, index_temp = durable.create_temp(self._temps)
-        with os.fdopen(index_fd, "wb") as file:
-            file.write(encode_pack_index(pack, self.size, self._packed))
+        with durable.translating(index_temp):
+            try:
+                with os.fdopen(index_fd, "wb") as file:
+                    file.write(encode_pack_index(pack, self.size, self._packed))
+            except BaseException:
+                index_temp.unlink(missing_ok=True)
+                raise
+        os.close(self._fd)
         return [
             durable.Publication(self._temp, self.folder / f"{pack.hex()}.pack", 0o444),
             durable.Publication(index_temp, self.folder / f"{pack.hex()}.idx", 0o444),
@@ -193,6 +203,7 @@ class PackWriter:
     def _flush(self) -> None:
         view = memoryview(self._buffer)
         self._hasher.update(view)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        with durable.translating(self._temp):
+            while view:
+                view = view[os.write(self._fd, view) :]
         self._buffer = bytearray()

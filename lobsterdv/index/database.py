@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,14 +60,13 @@ class Index:
                 self._set_aside(error)
             raise UnreadableIndex(str(error)) from error
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction. What cannot be written (locked for 30 s, read-only, damaged) is only forgotten:
-        the index is a cache, and the next command finds out again."""
+    def write(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do ``work`` in one transaction. What cannot be written (locked for 30 s, read-only, damaged) is only
+        forgotten: the index is a cache, and the next command finds out again."""
         try:
             with self._lock, self._connection() as connection:
                 connection.execute("begin immediate")
-                yield connection
+                work(connection)
         except sqlite3.DatabaseError as error:
             if _is_damage(error):
                 self._set_aside(error)
@@ -90,8 +89,8 @@ class Index:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return _connect(str(self.path), wal=_is_local(self.path))
-        except (sqlite3.DatabaseError, OSError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+        except (sqlite3.DatabaseError, OSError, UnicodeDecodeError) as error:
+            if _is_damage(error):
                 self._set_aside(error)
                 return _connect(str(self.path), wal=_is_local(self.path))
             self.observer(Warned(f"{self.path} cannot be used ({error}); working without it, more slowly"))
@@ -139,7 +138,14 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("commit")
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
+    """True for what only a damaged file causes; damage in the schema's text shows as undecodable text."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    return isinstance(error, sqlite3.Error) and _code_is_damage(error)
+
+
+def _code_is_damage(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (
         isinstance(error, sqlite3.OperationalError) and "no such table" in str(error)
     )

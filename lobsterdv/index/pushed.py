@@ -37,18 +37,20 @@ def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
     """Remember pushes, in one transaction."""
     values = [(store, p.path, bytes(p.version), bytes(p.manifest), bytes(p.record), p.at) for p in rows]
     if values:
-        with index.writing() as connection:
-            connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?, ?)", values)
+        index.write(
+            lambda connection: connection.executemany("insert or replace into pushed values (?, ?, ?, ?, ?, ?)", values)
+        )
 
 
 def forget_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
     """Forget records that turned out not to be there."""
     values = list(rows)
     if values:
-        with index.writing() as connection:
-            connection.executemany(
+        index.write(
+            lambda connection: connection.executemany(
                 "delete from pushed where store = ? and record = ?", [(store, bytes(p.record)) for p in values]
             )
+        )
 
 
 def load_marker(index: Index, store: str) -> tuple[str, str] | None:
@@ -62,10 +64,12 @@ def load_marker(index: Index, store: str) -> tuple[str, str] | None:
 
 
 def forget_marker(index: Index, store: str) -> None:
-    with index.writing() as connection:
-        connection.execute("delete from markers where store = ?", (store,))
+    index.write(lambda connection: connection.execute("delete from markers where store = ?", (store,)))
 
 
 def save_marker(index: Index, store: str, etag: str, store_id: str) -> None:
-    with index.writing() as connection:
-        connection.execute("insert or replace into markers values (?, ?, ?)", (store, etag, store_id))
+    index.write(
+        lambda connection: connection.execute(
+            "insert or replace into markers values (?, ?, ?)", (store, etag, store_id)
+        )
+    )

@@ -145,17 +145,17 @@ def load_seen(index: Index, place: str) -> Seen | None:
 
 def save_seen(index: Index, place: str, seen: Seen) -> None:
     """Remember what was seen at ``place``, in one transaction."""
-    with index.writing() as connection:
-        connection.execute(
+    index.write(
+        lambda connection: connection.execute(
             "insert or replace into seen values (?, ?, ?, ?)",
             (place, seen.saved_ns, bytes(seen.digest), _encode(seen)),
         )
+    )
 
 
 def forget_seen(index: Index, place: str) -> None:
     """Forget ``place``: the next look reads its bytes."""
-    with index.writing() as connection:
-        connection.execute("delete from seen where place = ?", (place,))
+    index.write(lambda connection: connection.execute("delete from seen where place = ?", (place,)))
 
 
 def _encode(seen: Seen) -> bytes:

@@ -37,5 +37,6 @@ def save_verified(index: Index, rows: Iterable[Verified]) -> None:
     """Remember verifications, in one transaction."""
     values = [(v.name, array("q", v.signature).tobytes(), v.checksum, v.at) for v in rows]
     if values:
-        with index.writing() as connection:
-            connection.executemany("insert or replace into verified values (?, ?, ?, ?)", values)
+        index.write(
+            lambda connection: connection.executemany("insert or replace into verified values (?, ?, ?, ?)", values)
+        )

@@ -53,15 +53,19 @@ def open_cache(folder: Path, *, notebook: Notebook | None = None, at: float = 1e
 
 
 def spoil(path: Path, how: str) -> None:
-    """Damage a file: ``flip`` a bit in the middle, ``cut`` its last byte, ``empty``, ``extend`` or ``delete`` it."""
+    """Damage a file: ``flip`` a bit in the middle, ``cut`` its last byte, ``empty``, ``extend`` or ``delete`` it.
+
+    Of a pack, the bytes of its files are meant: its last 32 bytes only make its name.
+    """
     data = bytearray(path.read_bytes())
+    trailer = 32 if path.suffix == ".pack" else 0
     if how == "delete":
         path.unlink()
         return
     if how == "flip":
-        data[len(data) // 2] ^= 0x10
+        data[(len(data) - trailer) // 2] ^= 0x10
     os.chmod(path, 0o644)
-    path.write_bytes({"flip": data, "cut": data[:-1], "empty": b"", "extend": data + b"more"}[how])
+    path.write_bytes({"flip": data, "cut": data[: -1 - trailer], "empty": b"", "extend": data + b"more"}[how])
 
 
 def in_quarantine(cache: Cache, digest: Digest) -> bool:

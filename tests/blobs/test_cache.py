@@ -193,7 +193,6 @@ def test_a_listing_that_is_not_there_is_missing(cache: Cache) -> None:
         cache.listing(listing()[0], name="n")
 
 
-@pytest.mark.xfail(strict=True, reason="cache.put_listing keeps whatever lies under the name")
 def test_adding_again_heals_a_listing_whose_damage_nobody_had_read(cache: Cache) -> None:
     digest, encoded = listing()
     cache.put_listing(digest, encoded)

@@ -197,7 +197,6 @@ def test_what_arrives_damaged_is_asked_for_once_more(tmp_path: Path) -> None:
     assert failed == {} and cache.has(contents[0].digest)
 
 
-@pytest.mark.xfail(strict=True, reason="download.fetch_contents: the second try forgets what the first found missing")
 def test_what_is_missing_stays_reported_when_something_else_is_asked_for_again(tmp_path: Path) -> None:
     store = Once()
     remote = remote_over(store, open_cache(tmp_path / "here"))
@@ -260,7 +259,6 @@ def test_a_small_gap_is_read_along_and_a_large_one_is_not(gap: int, reads: int) 
     assert len(plan_ranges(contents)) == reads
 
 
-@pytest.mark.xfail(strict=True, reason="download.pieces_of bounds what is read, not what it decompresses to")
 def test_what_compresses_well_needs_no_more_memory_than_the_rest() -> None:
     """A 1 GiB file of zeros is some 20 KB stored: one piece, and all of it in memory at once."""
     chunks = 16_384
