@@ -1,17 +1,20 @@
-"""Processes that are killed at their K-th step. Run as a program it is the nursery: it imports lobsterdv once and
-forks a child for every job, so that a kill costs milliseconds.
+"""Processes that are killed at their K-th step, or run as another user, with little memory, or many at once.
 
-A step is anything that changes the disk and that Python's audit hooks see (open for writing, rename, link,
-unlink, mkdir, rmdir, chmod, utime, symlink, truncate) and every sync (``lobsterdv.sync``).
+Run as a program this is the nursery: it imports lobsterdv once and forks a child for every job, so that a kill
+costs milliseconds. A step is anything that changes the disk and that Python's audit hooks see, and every
+sync (``lobsterdv.sync``).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +33,21 @@ class Ended(NamedTuple):
     steps: int
     failures: list[str]
     killed: bool
+
+
+class Said(NamedTuple):
+    """How a command ended: exit code, the JSON document or text it printed, seconds, and MiB it used at most."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    peak_mib: float
+
+    @property
+    def errors(self) -> list[str]:
+        """The types of the errors in its JSON document."""
+        return [error["type"] for error in json.loads(self.out)["errors"]]
 
 
 class Nursery:
@@ -56,7 +74,6 @@ class Nursery:
         self, root: Path, env: Mapping[str, str], verb: str, paths: Sequence[str] = (), *, kill_at: int = 0, **more: Any
     ) -> Ended:
         """Do ``verb`` in the project at ``root``; kill it at its step ``kill_at``, never when that is 0."""
-        assert self._process.stdin and self._process.stdout
         job = {
             "root": str(root),
             "env": dict(env),
@@ -65,36 +82,108 @@ class Nursery:
             "kill_at": kill_at,
             "more": more,
         }
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        (answer,) = self._ask([job])
+        return Ended(answer["steps"], answer["failures"], answer["killed"])
+
+    def command(
+        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], *, uid: int = 0, limit_mib: int = 0
+    ) -> Said:
+        """Type ``lobsterdv ARGS --json`` in ``cwd``, as user ``uid`` and with that much address space at most."""
+        return self.crowd([args], cwd, env, uid=uid, limit_mib=limit_mib)[0]
+
+    def crowd(
+        self, commands: Sequence[Sequence[str]], cwd: Path, env: Mapping[str, str], *, uid: int = 0, limit_mib: int = 0
+    ) -> list[Said]:
+        """All commands at once, each in a process of its own."""
+        common = {"cwd": str(cwd), "env": dict(env), "uid": uid, "limit_mib": limit_mib}
+        answers = self._ask([{"args": [*args, "--json"], **common} for args in commands])
+        assert not any(answer["killed"] for answer in answers), answers
+        return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
+
+    def _ask(self, jobs: list[dict[str, Any]]) -> list[Any]:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(jobs).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, "the nursery died"
-        return Ended(**json.loads(answer))
+        answers = json.loads(answer)
+        assert isinstance(answers, list)
+        return answers
 
 
 def main() -> None:
-    from lobsterdv.ops import add, checkout, fetch, pull, push, status  # noqa: F401  all imported before the forks
+    """The nursery's life: a line of jobs in, a line of answers out."""
+    from importlib import import_module
 
+    import lobsterdv.manager  # noqa: F401  with all verbs, before the forks
+    from lobsterdv.cli.main import COMMANDS
+
+    for row in COMMANDS.values():
+        import_module(f"lobsterdv.cli.{row.module}")
     for line in sys.stdin.buffer:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(reader)
-            _live(json.loads(line), writer)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            told = pipe.read()
-        _, state = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(state)
-        ended = json.loads(told) if told else {"steps": 0, "failures": [], "killed": killed}
-        if not told and not killed:
-            ended["failures"] = [f"exit status {os.WEXITSTATUS(state)}"]
-        sys.stdout.write(json.dumps(ended) + "\n")
+        children = [_Child(job) for job in json.loads(line)]
+        sys.stdout.write(json.dumps([child.wait() for child in children]) + "\n")
         sys.stdout.flush()
 
 
-def _live(job: dict[str, Any], writer: int) -> None:
+class _Child:
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115  closed in wait
+        self._began = time.monotonic()
+        self._pid = os.fork()
+        if not self._pid:
+            _live(job, *(file.fileno() for file in self._files))
+
+    def wait(self) -> dict[str, Any]:
+        _, state, usage = os.wait4(self._pid, 0)
+        texts = []
+        for file in self._files:
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+            file.close()
+        killed = os.WIFSIGNALED(state)
+        code = -1 if killed else os.WEXITSTATUS(state)
+        told = json.loads(texts[0]) if texts[0] else {"steps": 0, "failures": [] if killed else [texts[2]]}
+        seconds, peak_mib = time.monotonic() - self._began, usage.ru_maxrss / 1024
+        return {
+            "killed": killed, "code": code, "out": texts[1], "err": texts[2],
+            "seconds": seconds, "peak_mib": peak_mib, **told,
+        }  # fmt: skip
+
+
+def _live(job: dict[str, Any], told: int, out: int, err: int) -> None:
     """The child's whole life."""
+    code = 99
+    try:
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        code = _type_command(job) if "args" in job else _do_verb(job, told)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _type_command(job: dict[str, Any]) -> int:
+    from lobsterdv.cli.main import run
+
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    if job["limit_mib"]:
+        resource.setrlimit(resource.RLIMIT_AS, (job["limit_mib"] << 20, job["limit_mib"] << 20))
+    if job["uid"]:
+        os.setgroups([])
+        os.setgid(job["uid"])
+        os.setuid(job["uid"])
+    return run(job["args"])
+
+
+def _do_verb(job: dict[str, Any], told: int) -> int:
     from lobsterdv.errors import LobsterError
     from lobsterdv.events import silent
     from lobsterdv.project import open_project
@@ -114,25 +203,16 @@ def _live(job: dict[str, Any], writer: int) -> None:
         if steps == job["kill_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    code = 1
+    project = open_project(Path(job["root"]), environment=job["env"])
+    module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
+    sys.addaudithook(hook)
     try:
-        project = open_project(Path(job["root"]), environment=job["env"])
-        module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
-        sys.addaudithook(hook)
-        try:
-            report = getattr(module, job["verb"])(project, job["paths"], observer=silent, **job["more"])
-            failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
-        except LobsterError as error:
-            failures = [f"{type(error).__name__}: {error}"]
-        os.write(writer, json.dumps({"steps": steps, "failures": failures, "killed": False}).encode())
-        code = 0
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+        report = getattr(module, job["verb"])(project, job["paths"], observer=silent, **job["more"])
+        failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
+    except LobsterError as error:
+        failures = [f"{type(error).__name__}: {error}"]
+    os.write(told, json.dumps({"steps": steps, "failures": failures}).encode())
+    return 0
 
 
 if __name__ == "__main__":

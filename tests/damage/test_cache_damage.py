@@ -71,7 +71,7 @@ def whole(lab: Lab, pointer: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("silently", [False, True])
+@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_damaged_bytes_are_never_pushed_and_add_heals(story: Story, spare: Path, silently: bool) -> None:
     tried = detected = 0
     for path, how in cases(story, spare):
@@ -97,7 +97,7 @@ def test_damaged_bytes_are_never_pushed_and_add_heals(story: Story, spare: Path,
     assert tried > 60 and detected > 20
 
 
-@pytest.mark.parametrize("silently", [False, True])
+@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_damaged_bytes_are_never_checked_out_and_pull_heals(story: Story, spare: Path, silently: bool) -> None:
     owner = story.owner
     shutil.rmtree(story.remote)
