@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, quote, safe, short, size, table
-from lobsterdv.ops.add import Added, AddReport
-from lobsterdv.ops.checkout import CheckedOut, CheckoutReport
-from lobsterdv.ops.context import Failure
-from lobsterdv.ops.fetch import FetchReport
-from lobsterdv.ops.init import InitReport
-from lobsterdv.ops.moving import MoveReport, RemoveReport, UnprotectReport
-from lobsterdv.ops.pull import PullReport
-from lobsterdv.ops.push import PushReport
+
+if TYPE_CHECKING:
+    from lobsterdv.ops.add import Added, AddReport
+    from lobsterdv.ops.checkout import CheckedOut, CheckoutReport
+    from lobsterdv.ops.context import Failure
+    from lobsterdv.ops.fetch import FetchReport
+    from lobsterdv.ops.init import InitReport
+    from lobsterdv.ops.moving import MoveReport, RemoveReport, UnprotectReport
+    from lobsterdv.ops.pull import PullReport
+    from lobsterdv.ops.push import PushReport
 
 FEW = 10
 """Up to so many datasets of which there is nothing to say get a line each; of more, the number."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, safe, short, size, table
-from lobsterdv.formats.config import EMBEDDED
-from lobsterdv.ops.doctor import DoctorReport
-from lobsterdv.ops.listing import CatalogRow, DatasetRow, FileRow, ListReport
-from lobsterdv.ops.remotes import RemotesReport
-from lobsterdv.ops.status import DatasetStatus, StatusReport
+
+if TYPE_CHECKING:
+    from lobsterdv.formats.config import EMBEDDED
+    from lobsterdv.ops.doctor import DoctorReport
+    from lobsterdv.ops.listing import CatalogRow, DatasetRow, FileRow, ListReport
+    from lobsterdv.ops.remotes import RemotesReport
+    from lobsterdv.ops.status import DatasetStatus, StatusReport
 
 Paint = Callable[[str, str], str]
 MANY: Final = 12

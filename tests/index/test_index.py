@@ -93,7 +93,8 @@ def test_what_was_seen_comes_back(
 @pytest.mark.parametrize("field", ["device", "inode"])
 def test_large_inodes_as_of_mergerfs_are_no_problem(index: Index, field: str) -> None:
     at = 2 if field == "device" else 1
-    large = signature_of(os.stat_result([0o100644, *([7] * at)[:-1], (1 << 64) - 5, *[7] * (9 - at)]))
+    fields = [0o100644, *([7] * at)[:-1], (1 << 64) - 5, *[7] * (9 - at)]
+    large = signature_of(os.stat_result(fields, {"st_mtime_ns": 7, "st_ctime_ns": 7}))
     save_seen(index, "/p", Seen(1, D, {"a": FILE._replace(signature=large)}))
     save_verified(index, [Verified("n", large, b"c" * 16, 1.0)])
     found = load_seen(index, "/p")
