@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat as stat_module
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -44,6 +45,7 @@ class Intake:
         self._pending_bytes = 0
         self._pack: PackWriter | None = None
         self._packed: set[Digest] = set()
+        self._failed: LocalIOError | None = None
         self._lock = threading.RLock()
         durable.sweep(cache.temps, now=cache.now())
         cache.packs.refresh()
@@ -54,9 +56,10 @@ class Intake:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.commit()
-        else:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
             self.abandon()
 
     def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept:
@@ -73,7 +76,7 @@ class Intake:
 
     def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None:
         """Keep small files in packs, those that are not here; the digests were just computed from the bytes."""
-        with self._lock:
+        with self._lock, self._all_or_nothing():
             for digest, data in files:
                 if digest in self._packed or self._holds(digest):
                     continue
@@ -100,11 +103,12 @@ class Intake:
 
     def commit(self) -> None:
         """Publish everything taken so far. May be called again after more was taken."""
-        with self._lock:
-            self._close_pack()
-            pending, self._pending = self._pending, []
-            self._pending_bytes = 0
-        durable.publish([publication for _, publication, _ in pending])
+        with self._all_or_nothing():
+            with self._lock:
+                self._close_pack()
+                pending, self._pending = self._pending, []
+                self._pending_bytes = 0
+            durable.publish([publication for _, publication, _ in pending])
         rows = []
         for digest, publication, checksum in pending:
             if publication.final.suffix == ".pack":
@@ -187,8 +191,24 @@ class Intake:
     def _close_pack(self) -> None:
         if self._pack is not None:
             pack, self._pack = self._pack, None
-            for publication in pack.finish():
+            try:
+                publications = pack.finish()
+            except BaseException:
+                pack.abandon()
+                raise
+            for publication in publications:
                 self._pending.append((_NOTHING, publication, b""))
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What was taken before a write failed may be gone with it, so nothing can be committed any more."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            yield
+        except LocalIOError as error:
+            self._failed = error
+            raise
 
 
 class Incoming:

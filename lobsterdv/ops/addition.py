@@ -23,6 +23,7 @@ from lobsterdv.ops.datasets import Pointers, dataset_of, enclosing, place_of
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
 from lobsterdv.signature import Signature, signature_of
 from lobsterdv.worktree.ignore import Ignore
+from lobsterdv.worktree.links import linked_digest, see_through
 from lobsterdv.worktree.scan import Found, scan
 
 _BATCH_BYTES: Final = 4 << 20
@@ -47,11 +48,16 @@ class Addition:
     seen_files: dict[str, SeenFile] = field(default_factory=dict)
     memory: Seen | None = None
     is_unchanged: bool = False
+    linked: dict[str, Path] = field(default_factory=dict)
 
     @property
     def others(self) -> dict[str, str]:
         """Links and empty folders, as the index remembers them."""
         return {entry.path: entry.target or "" for entry in self.entries.values() if entry.digest is None}
+
+    def source(self, item: Found) -> Path:
+        """Where a file's bytes are: in its place, or in the cache, when it is a link that checkout made."""
+        return self.linked.get(item.path) or (self.place / item.path if item.path else self.place)
 
     @property
     def unread_bytes(self) -> int:
@@ -94,12 +100,14 @@ def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known:
     MissingContent when part of a directory is updated whose listing is not here.
     """
     place = place_of(project, dataset)
-    found = [item for below in parts for item in _look_at(project, dataset, below, place)]
+    seen = [item for below in parts for item in _look_at(project, dataset, below, place)]
+    found = see_through(seen, place, project.cache.folder / "files")
     memory = load_seen(project.index, str(place))
     is_part = "" not in parts
     with durable.translating(place):
         is_directory = is_part or stat_module.S_ISDIR(place.lstat().st_mode)
     addition = Addition(dataset, place, is_directory, memory=memory)
+    addition.linked = {s.path: Path(s.target) for s, f in zip(seen, found, strict=True) if s.target and f.is_file}
     if not is_part and _is_unchanged(project, addition, known, found):
         addition.is_unchanged = True
         return addition
@@ -129,8 +137,12 @@ def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: 
 
 def take_in(project: Project, addition: Addition, intake: Intake, *, progress: Callable[[int], None]) -> None:
     """Read what must be read into the cache and complete the entries. Raises ChangedMeanwhile, LocalIOError."""
-    big = [f for f in addition.unread if not addition.is_directory or f.signature.size >= SMALL_BYTES]
-    small = [f for f in addition.unread if addition.is_directory and f.signature.size < SMALL_BYTES]
+
+    def is_small(item: Found) -> bool:
+        return addition.is_directory and item.signature.size < SMALL_BYTES and item.path not in addition.linked
+
+    small = [item for item in addition.unread if is_small(item)]
+    big = [item for item in addition.unread if not is_small(item)]
 
     def read_batch(batch: list[Found]) -> _Rows:
         rows = []
@@ -140,7 +152,7 @@ def take_in(project: Project, addition: Addition, intake: Intake, *, progress: C
         return rows
 
     def copy(item: Found) -> tuple[Found, SeenFile]:
-        kept = intake.copy_in(addition.place / item.path if item.path else addition.place, progress=progress)
+        kept = intake.copy_in(addition.source(item), progress=progress)
         return item, SeenFile(kept.signature, kept.digest, kept.checksum)
 
     for rows in _spread(project, read_batch, _batches(small)):
@@ -187,7 +199,8 @@ def _check(project: Project, path: str, wanted: list[str], tracked: list[str], k
         if parent is None:
             raise Refused(path, "no such file or directory", "not-found") from None
         return
-    if stat_module.S_ISLNK(mode) and parent is None:
+    is_link = stat_module.S_ISLNK(mode) and linked_digest(os.readlink(place), project.cache.folder / "files") is None
+    if is_link and parent is None:
         raise Refused(path, f"a symbolic link to {os.readlink(place)}; add what it points to", "symlink")
     if not any(is_kind(mode) for is_kind in (stat_module.S_ISREG, stat_module.S_ISDIR, stat_module.S_ISLNK)):
         raise Refused(path, "not a regular file or a directory", "special-file")

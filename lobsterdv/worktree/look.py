@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat as stat_module
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,11 +111,17 @@ def _same(
 
 
 def read_file(path: Path, *, progress: Callable[[int], None] | None = None) -> Read:
-    """Hash a file of the user's. Raises ChangedMeanwhile when it changed meanwhile, LocalIOError."""
+    """Hash a file of the user's. Raises ChangedMeanwhile when it changed meanwhile, LocalIOError.
+
+    A link is followed: the only ones that get here lead into the cache (``see_through``), and nothing is written.
+    """
     with durable.translating(path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            before = signature_of(os.fstat(descriptor))
+            stat = os.fstat(descriptor)
+            if not stat_module.S_ISREG(stat.st_mode):
+                raise ChangedMeanwhile(str(path))
+            before = signature_of(stat)
             hasher = Hasher()
             while data := os.read(descriptor, _STEP_BYTES):
                 hasher.update(data)
