@@ -125,7 +125,8 @@ def _write_files(
         path = stage / "tree" / entry.path if whole else stage / str(number)
         folder = path if entry.type is EntryType.FOLDER and whole else path.parent
         if folder not in made:
-            folder.mkdir(parents=True, exist_ok=True)
+            with durable.translating(folder):
+                folder.mkdir(parents=True, exist_ok=True)
             made.add(folder)
         jobs.append((path, entry))
     if whole:
@@ -170,7 +171,9 @@ def _write_file(project: Project, plan: Plan, path: Path, entry: Entry, mtime_ns
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            os.write(descriptor, data)
+            view = memoryview(data)
+            while view:  # a disk that is nearly full takes a part, and says so only the next time
+                view = view[os.write(descriptor, view) :]
             checksum = checksum_of(data)
         else:
             _, checksum = project.cache.copy_out(
@@ -196,6 +199,12 @@ def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | N
     if not plan.unsaved:
         return None
     trash = project.state / "trash" / f"{int(started)}-{secrets.token_hex(4)}" / plan.dataset
+    with durable.translating(trash):
+        _move_to(trash, plan)
+    return trash
+
+
+def _move_to(trash: Path, plan: Plan) -> None:
     if _is_folder(plan.place):  # whatever the version is: a file or a link in its place is taken as it is
         with Ground(plan.place) as ground:
             for path in plan.unsaved:
@@ -205,7 +214,6 @@ def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | N
         trash.parent.mkdir(parents=True, exist_ok=True)
         with Ground(plan.place.parent) as ground:
             ground.take(plan.place.name, trash)
-    return trash
 
 
 def _place_tree(plan: Plan, stage: Path) -> None:

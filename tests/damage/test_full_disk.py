@@ -121,6 +121,17 @@ def test_no_room_in_the_work_tree(nursery: Nursery, tmp_path: Path, kib: int) ->
         assert (picture(lab.root / "d"), picture(lab.root / "f.bin")) == new
 
 
+def test_a_file_that_does_not_fit_is_not_cut_off(lab: Lab, nursery: Nursery) -> None:
+    """A nearly full disk takes a part of the last small file: it was delivered as it was, and called right."""
+    lab.version("data/d", {"only": Random(1).randbytes(200_000)}, "one")
+    shutil.rmtree(lab.path("data/d"))
+    with small_disk(lab.path("data"), 64) as disk:
+        lab.git("checkout", "-q", ".")
+        said = nursery.command(["checkout"], lab.root, lab.env)
+        complains(said, code=1, error="LocalIOError", about="disk is full")
+        assert not lab.path("data/d").exists() and not list(disk.glob(".lobsterdv*"))
+
+
 def test_no_room_at_a_directory_remote(lab: Lab, nursery: Nursery, tmp_path: Path) -> None:
     write_data(lab)
     lab.add("d", "f.bin")
