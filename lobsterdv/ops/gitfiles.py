@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from lobsterdv import durable
 from lobsterdv.errors import Busy, GitFailed
 from lobsterdv.events import Observer, Warned
 from lobsterdv.git import Git
+from lobsterdv.ops.alone import alone_in
 from lobsterdv.paths import SafeRelPath, safe_path
 
 ATTRIBUTES = "*.ldv.yaml text eol=lf merge=lobsterdv"
@@ -33,7 +32,7 @@ def unignore_dataset(root: Path, dataset: str) -> SafeRelPath | None:
     path = root / relative
     if not path.is_file():
         return None
-    with _alone_in(path.parent):
+    with alone_in(path.parent):
         lines = path.read_bytes().split(b"\n")
         line = _ignore_line(name).encode()
         if line not in lines:
@@ -76,27 +75,13 @@ def stage(git: Git, paths: Iterable[SafeRelPath], *, observer: Observer) -> bool
 def _add_line(root: Path, relative: str, line: str) -> SafeRelPath | None:
     path = root / relative
     durable.make_folder(path.parent)
-    with _alone_in(path.parent):
+    with alone_in(path.parent):
         old = path.read_bytes() if path.is_file() else b""
         if line.encode() in (row.rstrip(b"\r") for row in old.split(b"\n")):
             return None
         joint = b"\n" if old and not old.endswith(b"\n") else b""
         durable.write(path, old + joint + line.encode() + b"\n", mode=None)
     return safe_path(relative)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """One at a time, of all processes that change a line in ``folder``, so that none undoes another's. Where the
-    file system has no locks they are not held up."""
-    with durable.translating(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _ignore_line(name: str) -> str:

@@ -13,6 +13,7 @@ from lobsterdv import durable
 from lobsterdv.digest import Digest, checksum_of
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
+from lobsterdv.ops.alone import alone_in
 from lobsterdv.ops.context import Project
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
@@ -26,17 +27,23 @@ def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry
     it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
     """
     view = project.cache.views / digest.hex() / name
-    memory = load_seen(project.index, str(view))
-    if memory is not None and memory.digest == digest and os.path.lexists(view):
-        found = scan(view, ignore=Ignore(), relative=name, nested_suffix="\0").found
-        if memory.is_unchanged(found):
-            return view
-    _build(project, view, entries, digest, is_directory=is_directory)
+    if _is_right(project, view, digest):
+        return view
+    durable.make_folder(view.parent)
+    with alone_in(view.parent):  # a view that another has just made is in use: it must not be replaced
+        if not _is_right(project, view, digest):
+            _build(project, view, entries, digest, is_directory=is_directory)
     return view
 
 
+def _is_right(project: Project, view: Path, digest: Digest) -> bool:
+    memory = load_seen(project.index, str(view))
+    if memory is None or memory.digest != digest or not os.path.lexists(view):
+        return False
+    return memory.is_unchanged(scan(view, ignore=Ignore(), relative=view.name, nested_suffix="\0").found)
+
+
 def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Digest, *, is_directory: bool) -> None:
-    durable.make_folder(view.parent)
     stage = view.parent / f".making-{os.getpid()}-{secrets.token_hex(6)}"
     started_ns = int(project.now() * 1e9)
     files: dict[str, SeenFile] = {}
