@@ -145,7 +145,11 @@ def flag_layer(settings: Mapping[str, Value]) -> Layer:
 
 
 def _is_loopback(endpoint: str) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415 - start-up time
     from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
 
     host = urlsplit(endpoint).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, though it may begin with 127.
