@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from lobsterdv import durable
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, NotTracked, RemoteError, UsageError
@@ -278,8 +279,8 @@ class DataManager:
         try:
             new = stage / "new"
             if isinstance(obj_or_path, str | os.PathLike):
-                source = Path(obj_or_path)
-                shutil.copytree(source, new, symlinks=True) if source.is_dir() else shutil.copyfile(source, new)
+                with durable.translating(Path(obj_or_path)):
+                    _copy(Path(obj_or_path), new)
             else:
                 write(obj_or_path, new, name=name.rpartition("/")[2])
             if os.path.lexists(target):
@@ -300,6 +301,17 @@ class DataManager:
         trash.parent.mkdir(parents=True)
         shutil.move(target, trash)
         self._observer(Warned(f"{name} had unsaved changes; they are in {trash}"))
+
+
+def _copy(source: Path, new: Path) -> None:
+    """A copy that is the user's own: writable, and executable if the source is."""
+    if source.is_dir():
+        shutil.copytree(source, new, symlinks=True)
+        return
+    shutil.copyfile(source, new)
+    if source.stat().st_mode & 0o100:
+        mode = new.stat().st_mode
+        new.chmod(mode | (mode & 0o444) >> 2)
 
 
 def _version(name: str, pointer: Pointer, commit: str | None) -> Version:

@@ -71,7 +71,7 @@ def test_files_of_a_directory(run: Lab) -> None:
         ("a", "file", None, True),
         ("hollow", "dir", None, None),
         ("link", "link", "a", None),
-        ("sub/tool", "executable", None, True),
+        ("sub/tool", "exec", None, True),
     ]
     assert [f.path for f in listed(run, "run/sub").files] == ["sub/tool"]
     assert isinstance(error_of(listed(run, "run/nothing")), NotTracked)
