@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.digest import digest_of_file
-from lobsterdv.errors import UsageError
+from lobsterdv.errors import FormatError, UsageError
 from lobsterdv.events import silent
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.git import Git
@@ -187,7 +187,10 @@ def _place_sample(source: Path | None, target: Path) -> None:
 
     if source is not None:
         shutil.copyfile(source, target)
-        rewrite(target, target)
+        try:
+            rewrite(target, target)
+        except (OSError, KeyError, ValueError) as error:
+            raise FormatError(str(source), f"not readable as h5ad: {str(error).splitlines()[0]}") from error
         return
     try:
         sample = files("scanpy").joinpath("datasets", SAMPLE)

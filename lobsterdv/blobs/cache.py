@@ -135,7 +135,15 @@ class Cache:
         if known is not None:
             self.ledger.note([(digest.hex(), signature_of(self.plain_path(digest).lstat()), known[1], known[2])])
 
-    def copy_out(self, digest: Digest, target: int, *, name: str, reflink: bool = True) -> tuple[int, bytes]:
+    def copy_out(
+        self,
+        digest: Digest,
+        target: int,
+        *,
+        name: str,
+        reflink: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[int, bytes]:
         """Write the verified bytes into an empty descriptor open for reading and writing.
 
         Returns their size and checksum. Raises MissingContent and CorruptContent; the target then holds
@@ -154,7 +162,7 @@ class Cache:
                 self.verified_path(digest, name=name)
                 known = self.ledger.look_up(digest.hex())
                 return size, known[1] if known else hash_descriptor(target)[1]
-            copying.copy(source, target, size)
+            copying.copy(source, target, size, progress=progress)
         finally:
             os.close(source)
         actual, checksum, _ = hash_descriptor(target)

@@ -22,7 +22,7 @@ from lobsterdv.errors import ContentError, CorruptContent, KeyMissing, MissingCo
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, Content, StoredObject
 
-RANGE_BYTES: Final = 8 << 20
+RANGE_BYTES: Final = 16 << 20
 GAP_BYTES: Final = 128 << 10
 """Bytes between two wanted runs that are read along rather than asked around: about what a connection
 carries during one round trip (10 ms at 100 Mbit/s)."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, safe, short, size, table
+from lobsterdv.formats.config import EMBEDDED
 
 if TYPE_CHECKING:
-    from lobsterdv.formats.config import EMBEDDED
     from lobsterdv.ops.doctor import DoctorReport
     from lobsterdv.ops.listing import CatalogRow, DatasetRow, FileRow, ListReport
     from lobsterdv.ops.remotes import RemotesReport
@@ -43,9 +43,11 @@ def stated(report: StatusReport, words: Words, paint: Paint, *, verbose: bool, e
     rows = [line for d in report.datasets if d.work == "modified" for line in _modified(d, words, paint, verbose)]
     keep, back = words.ldv("add", "PATH"), words.ldv("checkout", "--force", "PATH")
     section("Modified", f"{keep} keeps it as a new version, {back} goes back", rows)
+    moved = [d for d in report.datasets if d.work == "outdated"]
+    section("Not at the version that the pointer names", words.ldv("pull", "PATH"), _rows(moved, words))
     lost = [d for d in report.datasets if d.is_lost]
     section("Neither here nor known to be pushed", f"{words.ldv('pull', 'PATH')} asks the remote", _rows(lost, words))
-    away = [d for d in report.datasets if d.missing_files != 0 and not d.is_lost]
+    away = [d for d in report.datasets if d.missing_files != 0 and not d.is_lost and d.work != "outdated"]
     section("Not here", words.ldv("pull", "PATH"), _rows(away, words))
     idle = [d for d in report.datasets if d.work in ("absent", "partial") and d.missing_files == 0]
     section("Not checked out, or only in part", words.ldv("checkout", "PATH"), _rows(idle, words))

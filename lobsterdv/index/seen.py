@@ -70,10 +70,7 @@ class Seen:
         }
 
     def is_unchanged(self, found: Iterable[Look]) -> bool:
-        """True when a scan finds exactly what was seen, all of a version, and every signature proves its file
-        unchanged."""
-        if not self.whole:
-            return False
+        """True when a scan finds exactly what was seen, and every signature proves its file unchanged."""
         signatures = self.files.signatures() if isinstance(self.files, Columns) else None
         if signatures is None:
             signatures = {path: known.signature for path, known in self.files.items()}

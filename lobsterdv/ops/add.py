@@ -109,6 +109,7 @@ def _record(
 ) -> list[SafeRelPath]:
     """Write listing, pointer, .gitignore line and index row of content that is kept; returns what git should stage."""
     old = known.good[addition.path].pointer if addition.path in known.good else None
+    _warn_of_going_back(addition, old, observer)
     executable = False
     if addition.is_unchanged and old is not None:
         digest, size, files, executable = old.digest, old.size, old.files, old.executable
@@ -148,6 +149,19 @@ def _record(
         )
     )
     return written
+
+
+def _warn_of_going_back(addition: Addition, old: Pointer | None, observer: Observer) -> None:
+    """An untouched old version is added again where the pointer has moved on, after `git pull` say."""
+    memory = addition.memory
+    if old is None or memory is None or addition.read or memory.digest == old.digest:
+        return
+    observer(
+        Warned(
+            f"{addition.path} was not edited since {memory.digest.short} was put there, while its pointer had moved "
+            f"on to {old.digest.short}: the pointer names the old version again (was `lobsterdv checkout` meant?)"
+        )
+    )
 
 
 def _pointer(

@@ -126,7 +126,7 @@ def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: 
     if memory is None or addition.path not in known.good:
         return False
     pointer = known.good[addition.path].pointer
-    if memory.digest != pointer.digest or pointer.is_directory != addition.is_directory:
+    if not memory.whole or memory.digest != pointer.digest or pointer.is_directory != addition.is_directory:
         return False
     if not memory.is_unchanged(found) or project.cache.missing(digests_of(memory)):
         return False

@@ -18,9 +18,10 @@ from lobsterdv.formats.pointer import encode_pointer
 from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select, work_pointers, write_pointer
-from lobsterdv.ops.exchange import exchange, tidy
+from lobsterdv.ops.exchange import exchange
 from lobsterdv.ops.fetch import entries_below
 from lobsterdv.ops.gitfiles import ignore_dataset
+from lobsterdv.ops.journal import tidy
 from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.resolve import entries_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lobsterdv import durable
-from lobsterdv.errors import FormatError, LobsterError, NotTracked, Refused
+from lobsterdv.errors import FormatError, LobsterError, LocalIOError, NotTracked, Refused
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.paths import SafeRelPath, safe_path
@@ -137,13 +137,16 @@ def write_pointer(project: Project, dataset: str, encoded: bytes) -> SafeRelPath
     return path
 
 
-def _parse(files: Iterable[tuple[str, bytes | None]]) -> Pointers:
+def _parse(files: Iterable[tuple[str, bytes | LobsterError | None]]) -> Pointers:
     good: dict[str, Dataset] = {}
     bad: dict[str, LobsterError] = {}
     for name, data in files:
         if data is None:
             continue
         dataset = name.removesuffix(SUFFIX)
+        if isinstance(data, LobsterError):
+            bad[dataset] = data
+            continue
         try:
             good[dataset] = Dataset(safe_path(dataset), parse_pointer(data, what=name))
         except FormatError as error:
@@ -154,11 +157,11 @@ def _parse(files: Iterable[tuple[str, bytes | None]]) -> Pointers:
     return Pointers(dict(sorted(good.items())), dict(sorted(bad.items())))
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path) -> bytes | LobsterError | None:
     try:
         with path.open("rb") as file:
             return file.read((64 << 10) + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None  # deleted in the work tree, still in git's index
     except OSError as error:
-        return f"unreadable: {error}".encode()
+        return LocalIOError(str(path), error.strerror or str(error), error.errno or 0)

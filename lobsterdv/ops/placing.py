@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from lobsterdv import workers
@@ -37,10 +38,9 @@ ALL_HEADS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who pushes, for the catalog records of one push. ``at`` is UTC in ISO 8601."""
+    """Who pushes, for the catalog records of one push."""
 
     project_id: str
-    at: str
     by: str
     host: str
 
@@ -70,7 +70,7 @@ def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, proje
             heads.setdefault(record_key(project_id, row.record), (None, set()))[1].add(wish.key)
             for key, size in _claimed(room, wish, row):
                 heads.setdefault(key, (size, set()))[1].add(wish.key)
-        except (ContentError, FormatError):
+        except (ContentError, FormatError, KeyMissing):
             incomplete.add(wish.key)
 
     def absent(key: str) -> set[tuple[str, Digest]]:
@@ -115,12 +115,13 @@ def send_version(
     table = Table(tuple(entries) if pointer.is_directory else (), tuple(contents))
     stored = _write_manifest(room, wish, table, jobs=jobs)
     manifest = digest_of(stored)
-    record = Record(wish.path, pointer, manifest, signer.at, signer.by, signer.host, wish.commit)
+    at = datetime.fromtimestamp(project.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    record = Record(wish.path, pointer, manifest, at, signer.by, signer.host, wish.commit)
     encoded = encode_record(record)
     name = digest_of(encoded)
     _put(room, record_key(signer.project_id, name), encoded)
     room.cache.keep_remote(room.kept(manifest_key(pointer.digest, manifest)), stored)  # a kept one means: it is there
-    return Pushed(wish.path, pointer.digest, manifest, name, signer.at)
+    return Pushed(wish.path, pointer.digest, manifest, name, at)
 
 
 def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> bytes:
@@ -158,7 +159,7 @@ def _base_tables(room: Remote, wish: Wish, placed: Sequence[Pushed]) -> list[Tab
     for row in [*exact, *[r for r in placed[::-1] if r not in exact][:BASES]]:
         try:
             tables.append(_table(room, wish.path, row.version, row.manifest))
-        except (ContentError, FormatError):
+        except (ContentError, FormatError, KeyMissing):
             continue  # a base only saves bytes
     return tables
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 from lobsterdv import workers
@@ -82,7 +81,7 @@ def push(
     report.skipped_versions = len(wanted) - len(fresh) - sum(1 for w in wanted if w.current and w.key in known)
     todo = [w for w in wanted if w.key not in known or w in damaged]
     if todo:
-        signer = Signer(project.project_id, _utc(project.now()), project.git.identity(), project.host)
+        signer = Signer(project.project_id, project.git.identity(), project.host)
         _send_all(project, room, todo, set(damaged), known, signer, config.number("multipart_threshold"),
                   report, ignore_missing=ignore_missing, observer=observer)  # fmt: skip
     return report
@@ -172,7 +171,3 @@ def _send_all(
 
 def _shelf(project: Project, room: Remote) -> str:
     return f"{room.marker.store_id}/{project.project_id}"
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

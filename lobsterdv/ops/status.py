@@ -10,12 +10,12 @@ from typing import Literal
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ConflictedPointer, CorruptContent, LobsterError, MissingContent
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.listing import Entry
-from lobsterdv.formats.pointer import SUFFIX
+from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.formats.pointer import SUFFIX, Pointer
 from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
-from lobsterdv.ops.exchange import interrupted
+from lobsterdv.ops.journal import interrupted
 from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_of
 from lobsterdv.worktree.ignore import Ignore
@@ -23,14 +23,15 @@ from lobsterdv.worktree.links import see_through
 from lobsterdv.worktree.look import Changes, look
 from lobsterdv.worktree.scan import Found, scan
 
-WorkState = Literal["clean", "modified", "absent", "partial", "unknown"]
+WorkState = Literal["clean", "modified", "outdated", "absent", "partial", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
     """One dataset against its pointer.
 
-    ``work``: ``clean``; ``modified``; ``absent`` (not checked out); ``partial`` (some of a directory is
+    ``work``: ``clean``; ``modified``; ``outdated`` (as some version was put there, but the pointer names another
+    one by now: after `git pull`, say); ``absent`` (not checked out); ``partial`` (some of a directory is
     checked out, unmodified); ``unknown`` (there is something, but the version's listing is not here).
     ``missing_files`` are contents of the version that the cache lacks; None when not even the listing is
     here. ``pushed`` is by what this machine knows of the default remote; None when it knows nothing.
@@ -86,7 +87,7 @@ class StatusReport:
         return bool(
             self.conflicts
             or self.interrupted
-            or any(d.work in ("modified", "unknown") or d.is_lost for d in self.datasets)
+            or any(d.work in ("modified", "outdated", "unknown") or d.is_lost for d in self.datasets)
         )
 
 
@@ -119,7 +120,8 @@ def _one(project: Project, dataset: Dataset, presence: Presence, observer: Obser
     place = place_of(project, dataset.path)
     memory = load_seen(project.index, str(place))
     found = _found(project, dataset)
-    if found is not None and memory is not None and memory.digest == pointer.digest and memory.is_unchanged(found):
+    untouched = found is not None and memory is not None and memory.whole and memory.is_unchanged(found)
+    if untouched and memory is not None and memory.digest == pointer.digest and _fits(pointer, found):
         lost = len(project.cache.missing(digests_of(memory)))
         pushed = presence.of(dataset.path, pointer.digest, is_ours=True)
         return _row(dataset, "clean", Changes(), lost, pushed)
@@ -132,13 +134,31 @@ def _one(project: Project, dataset: Dataset, presence: Presence, observer: Obser
     work: WorkState = "absent" if found is None else "unknown"
     if found is not None and entries is not None:
         version: Mapping[str, Entry] = {entry.path: entry for entry in entries}
+        if untouched and memory is not None and memory.digest != pointer.digest:
+            return _row(dataset, "outdated", changes, missing, presence.of(dataset.path, pointer.digest, is_ours=False))
         changes = look(place, found, version, memory, progress=lambda n: observer(Advanced("looking", n)))
         work = _judge(changes, memory)
         if changes.read and memory is not None:
             _refresh(project, str(place), memory, found, changes, started_ns)
+        elif memory is None and work == "clean":
+            _note(project, str(place), pointer, found, changes, started_ns)
     is_ours = missing == 0 or (memory is not None and memory.digest == pointer.digest)
     pushed = presence.of(dataset.path, pointer.digest, is_ours=is_ours)
     return _row(dataset, work, changes, missing, pushed)
+
+
+def _fits(pointer: Pointer, found: Sequence[Found] | None) -> bool:
+    """True when the executable bit of a dataset that is a file is as the pointer says."""
+    return pointer.is_directory or bool(found and (found[0].type is EntryType.EXECUTABLE) == pointer.executable)
+
+
+def _note(
+    project: Project, place: str, pointer: Pointer, found: Sequence[Found], changes: Changes, started_ns: int
+) -> None:
+    """Remember a dataset that nothing was known of and that proved right: its bytes were all just read."""
+    files = {path: SeenFile(read.signature, read.digest, read.checksum) for path, read in changes.read.items()}
+    others: dict[str, str] = {item.path: item.target or "" for item in found if not item.is_file}
+    save_seen(project.index, place, Seen(started_ns, pointer.digest, files, others))
 
 
 def _row(

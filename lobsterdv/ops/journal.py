@@ -1,0 +1,82 @@
+"""Staging folders and journals of checkouts: where new files are made, and the note that an exchange is under way."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lobsterdv import durable
+
+_STAGE: Final = ".lobsterdv-stage-"
+
+
+def staging_folder(state: Path, place: Path) -> Path:
+    """A private folder on the file system of ``place``: in the git folder, or beside it."""
+    parent = place.parent
+    with durable.translating(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(state / "stage")
+        home = state / "stage"
+        target = place if place.is_dir() else parent
+        if home.stat().st_dev != target.stat().st_dev:
+            home = parent
+        stage = home / f"{_STAGE}{os.getpid()}-{secrets.token_hex(6)}"
+        stage.mkdir(mode=0o700)
+    return stage
+
+
+def write_journal(state: Path, dataset: str, stage: Path, started: float) -> Path:
+    """From here on an interruption may leave old and new files side by side; say of what."""
+    folder = state / "journal"
+    durable.make_folder(folder)
+    path = folder / f"{stage.name.removeprefix(_STAGE)}.json"
+    fields = {"dataset": dataset, "stage": str(stage), "started": started}
+    durable.write(path, json.dumps(fields).encode() + b"\n", mode=0o600)
+    return path
+
+
+def interrupted(state: Path) -> list[str]:
+    """Datasets whose checkout was interrupted during the exchange, from the journals that were left."""
+    return sorted({fields["dataset"] for _, fields in _left_journals(state)})
+
+
+def tidy(state: Path, dataset: str, place: Path) -> None:
+    """After a checkout that went well: forget interrupted ones of the dataset, and remove what processes that
+    are gone had staged."""
+    for path, fields in _left_journals(state):
+        if fields["dataset"] == dataset:
+            path.unlink(missing_ok=True)
+    for home in (state / "stage", place.parent):
+        for stage in home.glob(f"{_STAGE}*"):
+            if not _is_in_use(stage):
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+def _left_journals(state: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    for path in sorted((state / "journal").glob("*.json")):
+        try:
+            fields = json.loads(path.read_bytes())
+            dataset, stage = str(fields["dataset"]), str(fields["stage"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if not _is_in_use(Path(stage)):
+            yield path, {"dataset": dataset, "stage": stage}
+
+
+def _is_in_use(stage: Path) -> bool:
+    """True while the process that made a staging folder is at work in it."""
+    pid = stage.name.removeprefix(_STAGE).partition("-")[0]
+    if not pid.isdecimal() or not stage.is_dir():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
