@@ -291,7 +291,7 @@ before = set(sys.modules)
 start = time.process_time()
 import lobsterdv
 cost = time.process_time() - start
-heavy = {"boto3", "botocore", "anndata", "pandas", "numpy", "yaml", "click", "rich", "sqlite3", "h5py", "zarr", "blake3"}
+heavy = {"boto3", "botocore", "anndata", "pandas", "numpy", "yaml", "click", "rich", "sqlite3", "h5py", "blake3"}
 light = sorted(heavy & set(sys.modules))
 lobsterdv.DataManager
 manager = sorted({"boto3", "botocore", "anndata", "pandas", "numpy", "click", "rich", "h5py", "zarr", "sqlite_utils"}
