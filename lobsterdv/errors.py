@@ -220,8 +220,11 @@ class KeyMissing(RemoteError):
 
 @dataclass(eq=False)
 class NotARemote(RemoteError):
+    """``is_empty`` when the place could become one: nothing was ever pushed there."""
+
     url: str
     problem: str
+    is_empty: bool = False
 
     def __str__(self) -> str:
         return f"{self.url} cannot be used as a remote: {self.problem}"

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.errors import NotAProject, Untrusted
@@ -29,8 +29,10 @@ from lobsterdv.index.database import Index
 from lobsterdv.index.ledger import IndexLedger
 from lobsterdv.ops.context import Project
 from lobsterdv.stores.base import Store
-from lobsterdv.stores.open import DirectoryPlace, S3Place, open_store, parse_url
-from lobsterdv.stores.s3_options import S3Options
+
+if TYPE_CHECKING:
+    from lobsterdv.stores.open import S3Place
+    from lobsterdv.stores.s3_options import S3Options
 
 CONFIG_NAME = ".lobsterdv.yaml"
 
@@ -101,6 +103,8 @@ def user_config_path(variables: Mapping[str, str]) -> Path:
 
 def open_remote(remote: Remote, config: Config, *, root: Path, variables: Mapping[str, str]) -> Store:
     """A configured remote's store. Raises Untrusted for an endpoint that only a tracked file vouches for."""
+    from lobsterdv.stores.open import DirectoryPlace, open_store, parse_url  # noqa: PLC0415 - start-up time
+
     place = parse_url(remote.url)
     if isinstance(place, DirectoryPlace):
         path = place.path if place.path.is_absolute() else root / place.path
@@ -122,6 +126,8 @@ def check_trust(remote: Remote, config: Config, variables: Mapping[str, str]) ->
 
 def s3_options(remote: Remote, place: S3Place) -> S3Options:
     """A remote's settings as the S3 store takes them."""
+    from lobsterdv.stores.s3_options import S3Options  # noqa: PLC0415 - start-up time
+
     return S3Options(
         bucket=place.bucket,
         prefix=place.prefix,

@@ -12,8 +12,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import zstandard
-
 from lobsterdv.digest import DIGEST_BYTES, Digest
 from lobsterdv.errors import FormatError, UnknownFeature, UnknownFormat
 from lobsterdv.formats.yamlio import FORMAT
@@ -86,11 +84,15 @@ def compress(body: bytes) -> bytes:
     above 64 MiB, which nobody would read."""
     if len(body) > MAX_BODY_BYTES:
         raise FormatError("document", f"it would be {len(body)} bytes long; at most {MAX_BODY_BYTES} are allowed")
+    import zstandard  # noqa: PLC0415 - start-up time: 5 ms, and only pushes and fetches need it
+
     return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(body)
 
 
 def decompress(stored: bytes, *, what: str) -> bytes:
     """The body of a stored form; never more than 64 MiB. Raises FormatError."""
+    import zstandard  # noqa: PLC0415 - start-up time, as above
+
     try:
         size = zstandard.frame_content_size(stored)
         if not 0 < size <= MAX_BODY_BYTES:

@@ -83,6 +83,11 @@ class Remote:
     def url(self) -> str:
         return str(self.settings["url"])
 
+    @property
+    def place(self) -> str:
+        """What the index files its memory under: the same URL at another endpoint is another place."""
+        return f"{self.url} {self.text('endpoint_url') or ''}".strip()
+
     def text(self, key: str) -> str | None:
         value = self.settings[key]
         return None if value is None else str(value)

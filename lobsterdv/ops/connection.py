@@ -18,21 +18,16 @@ def connect(project: Project, config: RemoteConfig, *, create: bool = False, job
     With ``create`` an empty place becomes a remote. Raises NotARemote, RemoteError, UnknownFormat.
     """
     store = project.store(config)
-    place = place_key(config)
+    place = config.place
     marker = _remembered(project, place, config)
     if marker is None:
         marker = read_marker(store)
         if marker is None and create:
             marker = create_marker(store, store_id=secrets.token_hex(16))
         if marker is None:
-            raise NotARemote(store.url, "nothing was pushed there yet")
+            raise NotARemote(store.url, "nothing was pushed there yet", is_empty=True)
         save_marker(project.index, place, store.head(MARKER).etag, marker.store_id)
     return Remote(store, project.cache, marker, jobs or config.number("concurrency"))
-
-
-def place_key(config: RemoteConfig) -> str:
-    """Under what the index remembers a remote's marker: the same URL at another endpoint is another place."""
-    return f"{config.url} {config.text('endpoint_url') or ''}".strip()
 
 
 def _remembered(project: Project, place: str, config: RemoteConfig) -> Marker | None:

@@ -89,6 +89,8 @@ def fetch(
     try:
         room = connect(project, config, jobs=jobs)
     except NotARemote as error:
+        if not error.is_empty:
+            raise
         report.failures += [Failure(s.dataset.path, _missing(s, error.url)) for s in incomplete]
         return report
     report.url = room.url

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lobsterdv.digest import Digest
 from lobsterdv.formats.layout import manifests_prefix
 from lobsterdv.index.pushed import load_marker, load_pushed
-from lobsterdv.ops.connection import place_key
 from lobsterdv.ops.context import Project
 
 
@@ -14,7 +13,7 @@ class Presence:
     and never saw there can be said not to be there."""
 
     def __init__(self, project: Project) -> None:
-        marker = load_marker(project.index, place_key(project.remote()))
+        marker = load_marker(project.index, project.remote().place)
         self._store_id = None if marker is None else marker[1]
         rows = load_pushed(project.index, f"{self._store_id}/{project.project_id}") if marker else []
         self._pushed = {(row.path, row.version) for row in rows}
