@@ -51,9 +51,7 @@ def make_temp(folder: Path, data: bytes) -> Path:
     return temp
 
 
-def test_write_is_whole_read_only_and_synced_before_its_name(
-    tmp_path: Path, events: list[tuple[str, str]]
-) -> None:
+def test_write_is_whole_read_only_and_synced_before_its_name(tmp_path: Path, events: list[tuple[str, str]]) -> None:
     path = tmp_path / "a" / "b"
     durable.write(path, b"x" * 100_000)
     assert path.read_bytes() == b"x" * 100_000
@@ -124,9 +122,7 @@ def test_publish_syncs_all_before_the_first_name(
 ) -> None:
     monkeypatch.setattr(durable, "_SYNCFS_FROM", 20)
     batch = [
-        Publication(
-            make_temp(tmp_path / f"{n % 4:02x}", b"%d" % n), tmp_path / f"{n % 4:02x}" / f"f{n}", 0o444
-        )
+        Publication(make_temp(tmp_path / f"{n % 4:02x}", b"%d" % n), tmp_path / f"{n % 4:02x}" / f"f{n}", 0o444)
         for n in range(count)
     ]
     events.clear()
@@ -156,9 +152,7 @@ def test_publish_makes_missing_folders_and_takes_nothing(tmp_path: Path) -> None
     assert (tmp_path / "new" / "folder" / "x").read_bytes() == b"x"
 
 
-def test_a_failed_sync_publishes_nothing_and_leaves_no_temp(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_sync_publishes_nothing_and_leaves_no_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(fd: int) -> None:
         raise OSError(errno.EIO, "broken")
 
