@@ -85,6 +85,11 @@ class Nursery:
         (answer,) = self._ask([job])
         return Ended(answer["steps"], answer["failures"], answer["killed"])
 
+    def in_words(self, args: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Said:
+        """Type ``lobsterdv ARGS``, as people do."""
+        (answer,) = self._ask([{"args": list(args), "cwd": str(cwd), "env": dict(env), "uid": 0, "limit_mib": 0}])
+        return Said(answer["code"], answer["out"], answer["err"], answer["seconds"], answer["peak_mib"])
+
     def command(
         self, args: Sequence[str], cwd: Path, env: Mapping[str, str], *, uid: int = 0, limit_mib: int = 0
     ) -> Said:
@@ -96,7 +101,7 @@ class Nursery:
     ) -> list[Said]:
         """All commands at once, each in a process of its own."""
         common = {"cwd": str(cwd), "env": dict(env), "uid": uid, "limit_mib": limit_mib}
-        answers = self._ask([{"args": [*args, "--json"], **common} for args in commands])
+        answers = self._ask([{"args": _as_json(list(args)), **common} for args in commands])
         assert not any(answer["killed"] for answer in answers), answers
         return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
 
@@ -109,6 +114,11 @@ class Nursery:
         answers = json.loads(answer)
         assert isinstance(answers, list)
         return answers
+
+
+def _as_json(args: list[str]) -> list[str]:
+    end = args.index("--") if "--" in args else len(args)
+    return [*args[:end], "--json", *args[end:]]
 
 
 def main() -> None:
