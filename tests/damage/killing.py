@@ -123,13 +123,17 @@ def _as_json(args: list[str]) -> list[str]:
 
 def main() -> None:
     """The nursery's life: a line of jobs in, a line of answers out."""
+    import difflib  # noqa: F401  click asks for it late, when another user may not be able to read it
     from importlib import import_module
+    from pkgutil import walk_packages
 
-    import lobsterdv.manager  # noqa: F401  with all verbs, before the forks
-    from lobsterdv.cli.main import COMMANDS
+    import zstandard  # noqa: F401  late in our own code too
 
-    for row in COMMANDS.values():
-        import_module(f"lobsterdv.cli.{row.module}")
+    import lobsterdv
+
+    for module in walk_packages(lobsterdv.__path__, "lobsterdv."):  # everything, before the forks
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
     for line in sys.stdin.buffer:
         children = [_Child(job) for job in json.loads(line)]
         sys.stdout.write(json.dumps([child.wait() for child in children]) + "\n")
