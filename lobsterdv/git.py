@@ -108,7 +108,7 @@ class Git:
                 self._git("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=literal)
                 return
             except GitFailed as error:
-                if "index.lock" not in error.detail:
+                if "index.lock" not in error.detail or "File exists" not in error.detail:
                     raise
         if literal:
             raise Busy("git's index", "another git process")

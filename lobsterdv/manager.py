@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from lobsterdv import durable
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, NotTracked, RemoteError, UsageError
-from lobsterdv.events import Observer, Warned, silent
+from lobsterdv.events import Observer, silent
 from lobsterdv.formats.pointer import SUFFIX, Input, Pointer, parse_pointer
 from lobsterdv.ops.add import AddReport, add
 from lobsterdv.ops.checkout import CheckoutReport, checkout
@@ -31,9 +29,9 @@ from lobsterdv.ops.context import Failure
 from lobsterdv.ops.datasets import PATTERN, dataset_of, place_of, pointers, select
 from lobsterdv.ops.fetch import FetchReport, fetch
 from lobsterdv.ops.locate import locate
-from lobsterdv.ops.plan import make_plan
 from lobsterdv.ops.pull import PullReport, pull
 from lobsterdv.ops.push import PushReport, push
+from lobsterdv.ops.replacing import copy_data, replace_data
 from lobsterdv.ops.status import StatusReport, status
 from lobsterdv.ops.streaming import open_stream
 from lobsterdv.paths import safe_path
@@ -267,51 +265,13 @@ class DataManager:
                               str(version.digest), where, version.size)  # fmt: skip
 
     def _write(self, obj_or_path: object, name: str, target: Path) -> None:
-        """Bring new data to ``target`` in one step, by way of a staging folder on its file system."""
-        from lobsterdv.anndata_.writing import write  # noqa: PLC0415 - start-up time
+        if isinstance(obj_or_path, str | os.PathLike):
+            fill = partial(copy_data, Path(obj_or_path))
+        else:
+            from lobsterdv.anndata_.writing import write  # noqa: PLC0415 - start-up time
 
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stages = self._project.state / "stage"
-        stages.mkdir(parents=True, exist_ok=True)
-        home = stages if stages.stat().st_dev == target.parent.stat().st_dev else target.parent
-        stage = home / f".lobsterdv-stage-{os.getpid()}-{secrets.token_hex(6)}"
-        stage.mkdir(mode=0o700)
-        try:
-            new = stage / "new"
-            if isinstance(obj_or_path, str | os.PathLike):
-                with durable.translating(Path(obj_or_path)):
-                    _copy(Path(obj_or_path), new)
-            else:
-                write(obj_or_path, new, name=name.rpartition("/")[2])
-            if os.path.lexists(target):
-                self._set_aside(name, target, stage)
-            new.rename(target)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-
-    def _set_aside(self, name: str, target: Path, stage: Path) -> None:
-        """Make room: into the stage, which is deleted, when all of it is kept; else into the trash."""
-        is_directory = target.is_dir() and not target.is_symlink()
-        plan = make_plan(self._project, name, [], is_directory=is_directory)
-        if not plan.unsaved:
-            if is_directory:
-                target.rename(stage / "old")
-            return
-        trash = self._project.state / "trash" / f"{int(self._project.now())}-{secrets.token_hex(4)}" / name
-        trash.parent.mkdir(parents=True)
-        shutil.move(target, trash)
-        self._observer(Warned(f"{name} had unsaved changes; they are in {trash}"))
-
-
-def _copy(source: Path, new: Path) -> None:
-    """A copy that is the user's own: writable, and executable if the source is."""
-    if source.is_dir():
-        shutil.copytree(source, new, symlinks=True)
-        return
-    shutil.copyfile(source, new)
-    if source.stat().st_mode & 0o100:
-        mode = new.stat().st_mode
-        new.chmod(mode | (mode & 0o444) >> 2)
+            fill = partial(write, obj_or_path, name=name.rpartition("/")[2])
+        replace_data(self._project, name, target, fill, observer=self._observer)
 
 
 def _version(name: str, pointer: Pointer, commit: str | None) -> Version:

@@ -21,10 +21,11 @@ from lobsterdv.formats.listing import encode_listing, make_listing
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.index.seen import Seen, save_seen
-from lobsterdv.ops.addition import Addition, by_dataset, check_targets, prepare, take_in
+from lobsterdv.ops.addition import Addition, prepare, take_in
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
+from lobsterdv.ops.targets import by_dataset, check_targets
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
 Outcome = Literal["added", "changed", "unchanged"]
