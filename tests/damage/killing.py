@@ -123,17 +123,15 @@ def _as_json(args: list[str]) -> list[str]:
 
 def main() -> None:
     """The nursery's life: a line of jobs in, a line of answers out."""
-    import difflib  # noqa: F401  click asks for it late, when another user may not be able to read it
     from importlib import import_module
     from pkgutil import walk_packages
 
-    import zstandard  # noqa: F401  late in our own code too
-
     import lobsterdv
 
-    for module in walk_packages(lobsterdv.__path__, "lobsterdv."):  # everything, before the forks
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
+    # Everything before the forks: it saves time, and another user may not be able to read this Python.
+    modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
+    for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress"]:
+        import_module(name)
     for line in sys.stdin.buffer:
         children = [_Child(job) for job in json.loads(line)]
         sys.stdout.write(json.dumps([child.wait() for child in children]) + "\n")
