@@ -1,4 +1,4 @@
-"""SIGKILL at every step of add, push, fetch and checkout: nothing is lost or half done, and once more finishes it."""
+"""SIGKILL at every step of add, push, fetch, checkout and checkout --force: nothing is lost, once more finishes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.damage.story import DATASETS, Story, tell
 from tests.ops.lab import Lab
 from tests.properties.trees import picture
 
-KILLS = 14
+UNSAVED = b"unsaved work"
+KILLS = 12
 """Kill points of each verb in the default suite; all of them under the marker ``slow``."""
 
 
@@ -54,12 +55,15 @@ def set_scene(verb: str, folder: Path, large: int) -> Scene:
     here = folder / "here"
     story = tell(here, until={"add": "written", "push": "added"}.get(verb, "pushed"), large=large)
     lab = story.owner
-    if verb in ("fetch", "checkout"):
+    if verb in ("fetch", "checkout", "force"):
         lab = story.guest(here / "guest")
-    if verb == "checkout":
+    if verb in ("checkout", "force"):
         lab.pull(*DATASETS, rev="v1")
         lab.git("checkout", "-q", "-f", "main")
         lab.fetch()
+    if verb == "force":
+        lab.write("tree/always", UNSAVED)
+        lab.write("lib/small.csv", UNSAVED)
     story.owner.close()
     lab.close()
     subprocess.run(["cp", "-a", str(here), str(folder / "template")], check=True)
@@ -102,13 +106,24 @@ def after_checkout(scene: Scene, done: bool) -> object:
         if done:
             assert here == trees["v2", dataset]
         for path, node in here.items():
-            assert node[0] == "dir" or node in (trees["v1", dataset].get(path), trees["v2", dataset].get(path)), path
+            old = ("file", UNSAVED) if scene.verb == "force" else trees["v1", dataset].get(path)
+            assert node[0] == "dir" or node in (old, trees["v1", dataset].get(path), trees["v2", dataset].get(path)), (
+                path
+            )
         assert restore_from_cache(scene.cache, scene.pointer(dataset)) == trees["v2", dataset]
+    if scene.verb == "force":
+        places = [
+            *(scene.lab.root / ".git/lobsterdv/trash").rglob("*"),
+            *map(scene.lab.path, ("tree/always", "lib/small.csv")),
+        ]
+        kept = [p for p in places if p.is_file() and p.read_bytes() == UNSAVED]
+        assert len(kept) == 2, "unsaved work is gone"
     return scene.pictures()
 
 
 CHECKS: dict[str, Callable[[Scene, bool], object]] = {
     "add": after_add, "push": after_push, "fetch": after_fetch, "checkout": after_checkout,
+    "force": after_checkout,
 }  # fmt: skip
 
 
@@ -117,21 +132,23 @@ def kill_everywhere(scene: Scene, nursery: Nursery, *, kills: int | None, jobs: 
     check = CHECKS[scene.verb]
     env = {**scene.lab.env, "LOBSTERDV_JOBS": jobs}
     paths = DATASETS if scene.verb == "add" else []
+    more = {"force": True} if scene.verb == "force" else {}
+    verb = "checkout" if scene.verb == "force" else scene.verb
     scene.again()
-    whole = nursery.run(scene.lab.root, env, scene.verb, paths)
+    whole = nursery.run(scene.lab.root, env, verb, paths, **more)
     assert not whole.failures and whole.steps > 10
     reference = check(scene, True)
     step = 1 if kills is None else max(1, whole.steps // kills)
     tried = 0
     for point in range(whole.steps, 0, -step):
         scene.again()
-        ended = nursery.run(scene.lab.root, env, scene.verb, paths, kill_at=point)
+        ended = nursery.run(scene.lab.root, env, verb, paths, kill_at=point, **more)
         case = f"{scene.verb} killed at step {point} of {whole.steps}"
         tried += ended.killed
         check_cache(scene.cache)
         check_remote(load(scene.story.remote))
         check(scene, not ended.killed)
-        again = nursery.run(scene.lab.root, env, scene.verb, paths)
+        again = nursery.run(scene.lab.root, env, verb, paths, **more)
         assert not again.failures and not again.killed, f"{case}, then {again.failures}"
         assert check(scene, True) == reference, case
         check_clean_up(scene, case)
