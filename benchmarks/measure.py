@@ -42,7 +42,12 @@ class Measured:
 
 
 def run(argv: list[str], folder: Path, environment: dict[str, str]) -> Measured:
-    """Run `argv` in `folder`. A program that runs over TIMEOUT_SECONDS is killed, with its session."""
+    """Run `argv` in `folder`. A program that runs over TIMEOUT_SECONDS is killed, with its session.
+
+    What earlier commands left unwritten is brought to disk first: else a tool that syncs what it writes would
+    pay for one that does not.
+    """
+    os.sync()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(
