@@ -166,6 +166,8 @@ def _look_at(project: Project, dataset: str, below: str, place: Path) -> list[Fo
         raise Refused(f"{relative}/{seen.nested[0]}", "a dataset's pointer or a git repository inside", "overlap")
     if not below:
         return seen.found
+    if not seen.found and target.is_dir() and not target.is_symlink():
+        return [Found(below, EntryType.FOLDER, signature_of(target.lstat()))]  # an empty folder, added by name
     return [f._replace(path=f"{below}/{f.path}".rstrip("/")) for f in seen.found]
 
 

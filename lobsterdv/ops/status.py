@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ConflictedPointer, CorruptContent, LobsterError, MissingContent
+from lobsterdv.errors import ConflictedPointer, CorruptContent, FormatError, LobsterError, MissingContent
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.listing import Entry, EntryType
-from lobsterdv.formats.pointer import SUFFIX, Pointer
+from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
@@ -23,6 +23,7 @@ from lobsterdv.worktree.links import see_through
 from lobsterdv.worktree.look import Changes, look
 from lobsterdv.worktree.scan import Found, scan
 
+_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 WorkState = Literal["clean", "modified", "outdated", "absent", "partial", "unknown"]
 
 
@@ -101,6 +102,7 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
             report.conflicts.append(Conflict(failure.path, failure.error.ours, failure.error.theirs))
         else:
             report.failures.append(failure)
+    report.conflicts += _open_conflicts(project, {conflict.path for conflict in report.conflicts})
     presence = Presence(project)
     observer(Started("looking", sum(s.dataset.pointer.size for s in selected)))
     for dataset in dict.fromkeys(s.dataset for s in selected):
@@ -112,6 +114,23 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
     report.untracked = _big_untracked(project, known.good, paths)
     report.interrupted = interrupted(project.state)
     return report
+
+
+def _open_conflicts(project: Project, known: set[str]) -> list[Conflict]:
+    """Pointers that git holds open without markers: one side changed what the other removed. Asked for only while
+    git is in the middle of something."""
+    if not any((project.git.git_dir / name).exists() for name in _UNDER_WAY):
+        return []
+    rows = [row for row in project.git.staged("*" + SUFFIX) if row.stage > 1]
+    contents = project.git.read(row.blob for row in rows)
+    sides: dict[str, dict[int, str]] = {}
+    for row in rows:
+        try:
+            named = str(parse_pointer(contents[row.blob], what=row.path).digest)
+        except (KeyError, FormatError):
+            named = ""
+        sides.setdefault(row.path.removesuffix(SUFFIX), {})[row.stage] = named
+    return [Conflict(path, s.get(2, ""), s.get(3, "")) for path, s in sides.items() if path not in known]
 
 
 def _one(project: Project, dataset: Dataset, presence: Presence, observer: Observer) -> DatasetStatus:

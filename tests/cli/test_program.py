@@ -151,7 +151,8 @@ def test_a_reader_that_goes_away_is_no_error(shared: Desk) -> None:
 
 def test_ctrl_c_in_a_process_of_its_own(lab: Desk) -> None:
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's children ignore it
         "import lobsterdv.ops.status as module\n"
         "def wait(*a, **k): print('ready', flush=True); time.sleep(30)\n"
         "module.status = wait\n"
