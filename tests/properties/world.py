@@ -129,8 +129,8 @@ class World:
         return blake3(data).hexdigest()
 
     def here(self, lab: Lab, digest: str) -> bool:
-        """Whether the clone's cache, by the oracle, holds all of a version."""
-        kept = check_cache(lab.project.cache.folder).keys() | {self.digest(b"")}
+        """Whether the clone's cache, by the oracle, holds all of a version; empty files count like others."""
+        kept = check_cache(lab.project.cache.folder).keys()
         tree = self.trees[digest]
         listed = "" in tree or (lab.project.cache.folder / "listings" / digest[:2] / digest).is_file()
         return listed and all(self.digest(d) in kept for kind, d in tree.values() if kind in ("file", "exec"))
