@@ -8,8 +8,9 @@ notice rot and edits; it is never written into a pointer, a manifest or a key.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import xxhash
 from blake3 import blake3
@@ -45,6 +46,51 @@ class Digest(bytes):
     def short(self) -> str:
         """``blake3:`` and 12 hex digits, for people."""
         return "blake3:" + self.hex()[:12]
+
+
+class Digests(Sequence[Digest]):
+    """Many digests in one run of bytes, 32 each: a million of them take 32 MB. Equal to any sequence of the same."""
+
+    __slots__ = ("raw",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, raw: bytes | bytearray | memoryview) -> None:
+        if len(raw) % DIGEST_BYTES:
+            raise ValueError(f"{len(raw)} bytes are no whole number of digests")
+        self.raw = raw
+
+    @classmethod
+    def of(cls, digests: Iterable[Digest]) -> Digests:
+        return cls(b"".join(digests))
+
+    def __len__(self) -> int:
+        return len(self.raw) // DIGEST_BYTES
+
+    @overload
+    def __getitem__(self, position: int) -> Digest: ...
+    @overload
+    def __getitem__(self, position: slice) -> Digests: ...
+    def __getitem__(self, position: int | slice) -> Digest | Digests:
+        if isinstance(position, slice):
+            start, stop, step = position.indices(len(self))
+            if step != 1:
+                raise ValueError("digests are sliced in rows")
+            return Digests(self.raw[start * DIGEST_BYTES : stop * DIGEST_BYTES])
+        at = range(len(self))[position] * DIGEST_BYTES
+        return Digest(bytes(self.raw[at : at + DIGEST_BYTES]))
+
+    def __iter__(self) -> Iterator[Digest]:
+        raw = bytes(self.raw)
+        for at in range(0, len(raw), DIGEST_BYTES):
+            yield Digest(raw[at : at + DIGEST_BYTES])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Digests):
+            return self.raw == other.raw
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(bytes.__eq__, self, other))
+
+    def __repr__(self) -> str:
+        return f"Digests({len(self)})"
 
 
 def parse_digest(text: object, *, what: str) -> Digest:

@@ -162,10 +162,10 @@ class DataManager:
         _raise_first(report.failures)
         return report
 
-    def push(self, *paths: str, remote: str | None = None) -> PushReport:
+    def push(self, *paths: str, remote: str | None = None, plain: bool = False) -> PushReport:
         """Send versions to the remote. See ``lobsterdv push``."""
         names = [self._name(p) for p in paths]
-        report = push(self._project, names, remote=remote or self._remote, observer=self._observer)
+        report = push(self._project, names, remote=remote or self._remote, plain=plain, observer=self._observer)
         _raise_first(report.failures)
         return report
 

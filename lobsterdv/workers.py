@@ -16,14 +16,16 @@ def each(
     items: Iterable[Item],
     *,
     jobs: int,
+    ahead: int | None = None,
     executor: Executor | None = None,
 ) -> Iterator[Result]:
     """Apply ``work`` to every item, up to ``jobs`` at once, and yield results in the items' order.
 
-    At most ``2 * jobs`` items are taken from ``items`` ahead of the consumer, so memory stays bounded
-    however long ``items`` is. The first exception stops new work, waits for what is running and is
-    raised; later ones are dropped. ``executor`` replaces the thread pool (any concurrent.futures one);
-    it is not shut down. With one job and no executor everything runs in the caller's thread.
+    At most ``ahead`` items (``2 * jobs`` unless said) are taken from ``items`` before the consumer has the
+    first one's result, so memory stays bounded however long ``items`` is. The first exception stops new
+    work, waits for what is running and is raised; later ones are dropped. ``executor`` replaces the thread
+    pool (any concurrent.futures one); it is not shut down. With one job and no executor everything runs in
+    the caller's thread.
     """
     if jobs <= 1 and executor is None:
         yield from map(work, items)
@@ -34,7 +36,7 @@ def each(
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) >= 2 * jobs:
+            if len(waiting) >= (ahead or 2 * jobs):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

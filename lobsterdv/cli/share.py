@@ -30,6 +30,7 @@ def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @remote_option("Where to; default: the project's remote.")
 @rev_option("Only what this git revision names.")
 @all_option("What the history of all branches and tags names.")
+@click.option("--plain", is_flag=True, help="Store each file as one object that any tool can open (`lobsterdv url`).")
 @jobs_option
 @ignore_missing_option
 @click.pass_obj
@@ -39,6 +40,7 @@ def push_command(
     remote: str | None,
     rev: str | None,
     everything: bool,
+    plain: bool,
     jobs: int | None,
     ignore_missing: bool,
 ) -> Done:
@@ -59,6 +61,7 @@ def push_command(
         everything=everything,
         jobs=jobs,
         ignore_missing=ignore_missing,
+        plain=plain,
         observer=session.observer,
     )
     return pushed(report, session.words, duration(session.seconds))

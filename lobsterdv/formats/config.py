@@ -65,6 +65,13 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "connect_timeout": Key("count", 10, True, "seconds to wait for a connection", least=1, most=3600),
     "read_timeout": Key("count", 60, True, "seconds to wait for an answer", least=1, most=3600),
     "attempts": Key("count", 5, True, "tries of a request, in all", least=1, most=100),
+    "compression": Key(
+        "choice",
+        "auto",
+        True,
+        "zstd where a sample shows that it pays: auto, none, or a level from 1 to 19",
+        choices=("auto", "none", *map(str, range(1, 20))),
+    ),
     "checksum": Key(
         "choice", "auto", True, "checksum sent for the server to verify", choices=("auto", "crc32", "none")
     ),
@@ -253,8 +260,8 @@ def _convert(name: str, key: Key, value: Value, scope: Scope, source: str) -> Va
                     return value
                 if isinstance(value, str) and value.lower() in ("on", "off", "true", "false", "yes", "no", "1", "0"):
                     return value.lower() in ("on", "true", "yes", "1")
-            case "choice" if value in key.choices:
-                return value
+            case "choice" if str(value) in key.choices and not isinstance(value, bool):
+                return str(value)
             case "links":
                 links: Value = [*value.split(",")] if isinstance(value, str) else value
                 if isinstance(links, list) and links and all(link in LINK_TYPES for link in links):

@@ -20,7 +20,20 @@ Kind = Literal["file", "directory", "anndata", "mudata", "zarr", "table"]
 KINDS: Final = frozenset(get_args(Kind))
 
 _KNOWN: Final = frozenset(
-    ["lobsterdv", "features", "digest", "size", "files", "kind", "executable", "message", "summary", "inputs", "run"]
+    [
+        "lobsterdv",
+        "features",
+        "digest",
+        "size",
+        "files",
+        "kind",
+        "executable",
+        "storage",
+        "message",
+        "summary",
+        "inputs",
+        "run",
+    ]
 )
 _OURS: Final = re.compile(rb"^<{7} ", re.MULTILINE)
 _MIDDLE: Final = re.compile(rb"^={7}\r?$", re.MULTILINE)
@@ -44,6 +57,7 @@ class Pointer:
     kind: Kind
     files: int | None = None
     executable: bool = False
+    storage: Literal["plain"] | None = None
     message: str | None = None
     summary: Mapping[str, Value] | None = None
     inputs: tuple[Input, ...] = ()
@@ -75,6 +89,8 @@ def pointer_mapping(pointer: Pointer) -> dict[str, Value]:
     mapping["kind"] = pointer.kind
     if pointer.executable:
         mapping["executable"] = True
+    if pointer.storage is not None:
+        mapping["storage"] = pointer.storage
     if pointer.message is not None:
         mapping["message"] = pointer.message
     if pointer.summary:
@@ -118,6 +134,9 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
     executable = mapping.get("executable", False)
     if not isinstance(executable, bool) or (executable and files is not None):
         raise FormatError(what, "`executable` is true or false, and only for a file")
+    storage = mapping.get("storage")
+    if storage not in (None, "plain"):
+        raise FormatError(what, "`storage` is `plain` or absent")
     message = mapping.get("message")
     if message is not None and not isinstance(message, str):
         raise FormatError(what, "`message` is not text")
@@ -127,6 +146,7 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
         kind=cast(Kind, kind),
         files=files,
         executable=executable,
+        storage="plain" if storage else None,
         message=message,
         summary=_section(mapping, "summary", what),
         inputs=_inputs(mapping.get("inputs"), what),

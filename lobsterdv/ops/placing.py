@@ -8,8 +8,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lobsterdv import workers
+from lobsterdv.blobs.bases import Bases
+from lobsterdv.blobs.heads import Heads, require
 from lobsterdv.blobs.remote import Remote, read_document, read_table, records
-from lobsterdv.blobs.upload import Sent, Wanted, require, send_contents
+from lobsterdv.blobs.sending import Wanted
+from lobsterdv.blobs.source import Source
+from lobsterdv.blobs.storage import Storage
+from lobsterdv.blobs.upload import send_contents
+from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
 from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
@@ -86,12 +92,19 @@ def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, proje
     return incomplete
 
 
+def is_plain(room: Remote, wish: Wish, row: Pushed) -> bool:
+    """True when this push stored every file as an object of its own. Raises what reading a manifest raises."""
+    return all(is_verbatim(c) for c in _table(room, wish.path, row.version, row.manifest).contents if c.size)
+
+
 def send_version(
     project: Project,
     room: Remote,
     wish: Wish,
+    source: Source,
     placed: Sequence[Pushed],
-    sent: Sent,
+    storage: Storage,
+    heads: Heads,
     signer: Signer,
     *,
     part_threshold: int,
@@ -100,13 +113,15 @@ def send_version(
 ) -> Pushed:
     """Place one version, in the order of the protocol. Raises MissingContent when neither side has its bytes."""
     pointer = wish.pointer
-    bases = _base_tables(room, wish, placed)
-    entries = entries_of(project, wish.path, pointer, tables=bases)
+    tables = _base_tables(room, wish, placed)
+    entries = entries_of(project, wish.path, pointer, tables=tables)
     contents = send_contents(
         room,
-        [Wanted(e.digest, e.size) for e in entries if e.digest is not None],
-        {content.digest: content for table in bases for content in table.contents},
-        sent,
+        source,
+        [Wanted(e.digest, e.size, e.path) for e in entries if e.digest is not None],
+        Bases(tables),
+        storage,
+        heads,
         part_threshold=part_threshold,
         jobs=jobs,
         name=wish.path,

@@ -8,12 +8,14 @@ one goes on from there. What is claimed was seen at the remote in this run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv import workers
+from lobsterdv.blobs.heads import Heads, Sent
 from lobsterdv.blobs.remote import Remote
-from lobsterdv.blobs.upload import Sent
+from lobsterdv.blobs.source import CacheSource
+from lobsterdv.blobs.storage import Decision, Storage, storage_for
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, RemoteError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
@@ -21,7 +23,7 @@ from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.placing import Signer, known_pushes, send_version, still_complete
+from lobsterdv.ops.placing import Signer, is_plain, known_pushes, send_version, still_complete
 from lobsterdv.ops.wishes import Wish, wishes
 
 Outcome = Literal["pushed", "up to date", "repaired"]
@@ -30,7 +32,12 @@ _TOGETHER_BYTES = 64 << 20  # datasets up to this size go up side by side; large
 
 @dataclass(frozen=True, slots=True)
 class PushedVersion:
-    """One version and what it took: bytes and objects that were sent for it."""
+    """One version and what it took.
+
+    Of its ``size`` bytes, ``reused_bytes`` (whole files and chunks) were at the remote; the rest, each content once,
+    are ``packed_bytes``, which zstd made the ``new_bytes`` that were sent in ``new_objects``. ``stored`` says how
+    large files and those with older relatives were stored.
+    """
 
     path: str
     digest: Digest
@@ -39,6 +46,19 @@ class PushedVersion:
     new_bytes: int
     new_objects: int
     current: bool
+    reused_bytes: int = 0
+    packed_bytes: int = 0
+    stored: list[Decision] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How one push sends."""
+
+    signer: Signer
+    storage: Storage
+    part_threshold: int
+    ignore_missing: bool
 
 
 @dataclass
@@ -60,9 +80,12 @@ def push(
     everything: bool = False,
     jobs: int | None = None,
     ignore_missing: bool = False,
+    plain: bool = False,
     observer: Observer,
 ) -> PushReport:
     """Push what ``wishes`` names and the remote lacks; HEAD everything current that it has.
+
+    ``plain``, or ``storage: plain`` in its pointer, has every file of a version stored as an object of its own.
 
     An old version whose bytes neither side has is a warning; a current one is a Failure with
     MissingContent, unless ``ignore_missing``. May be repeated, interrupted and raced.
@@ -74,17 +97,36 @@ def push(
         return report
     room = connect(project, config, create=True, jobs=jobs)
     report.url = room.url
+    if plain:
+        wanted = [replace(w, pointer=replace(w.pointer, storage="plain")) if w.current else w for w in wanted]
     known = known_pushes(project, room, wanted)
-    damaged = _check_known(project, room, [w for w in wanted if w.current and w.key in known], known, report, observer)
+    claimed = [w for w in wanted if w.current and w.key in known]
+    damaged = _check_known(project, room, claimed, known, observer)
     forget_pushed(project.index, _shelf(project, room), (known[w.key] for w in damaged))
-    fresh = [w for w in wanted if w.key not in known]
-    report.skipped_versions = len(wanted) - len(fresh) - sum(1 for w in wanted if w.current and w.key in known)
-    todo = [w for w in wanted if w.key not in known or w in damaged]
+    lumped = [w for w in claimed if w not in damaged and w.pointer.storage == "plain" and not _plain(room, w, known)]
+    report.versions = [
+        PushedVersion(w.path, w.pointer.digest, "up to date", w.pointer.size, 0, 0, True, w.pointer.size)
+        for w in claimed
+        if w not in damaged and w not in lumped
+    ]
+    report.skipped_versions = sum(1 for w in wanted if w.key in known) - len(claimed)
+    todo = [w for w in wanted if w.key not in known or w in damaged or w in lumped]
     if todo:
-        signer = Signer(project.project_id, project.git.identity(), project.host)
-        _send_all(project, room, todo, set(damaged), known, signer, config.number("multipart_threshold"),
-                  report, ignore_missing=ignore_missing, observer=observer)  # fmt: skip
+        terms = _Terms(
+            Signer(project.project_id, project.git.identity(), project.host),
+            storage_for(config.text("compression") or "auto"),
+            config.number("multipart_threshold"),
+            ignore_missing,
+        )
+        _send_all(project, room, todo, set(damaged), known, terms, report, observer)
     return report
+
+
+def _plain(room: Remote, wish: Wish, known: dict[tuple[str, Digest], Pushed]) -> bool:
+    try:
+        return is_plain(room, wish, known[wish.key])
+    except LobsterError:
+        return False
 
 
 def _check_known(
@@ -92,16 +134,11 @@ def _check_known(
     room: Remote,
     wanted: list[Wish],
     known: dict[tuple[str, Digest], Pushed],
-    report: PushReport,
     observer: Observer,
 ) -> list[Wish]:
     """HEAD what earlier pushes claim to have written; returns the versions that are not whole any more."""
     observer(Started("checking", total_items=len(wanted)))
     incomplete = still_complete(room, [(w, known[w.key]) for w in wanted], project_id=project.project_id)
-    for wish in wanted:
-        if wish.key not in incomplete:
-            pointer = wish.pointer
-            report.versions.append(PushedVersion(wish.path, pointer.digest, "up to date", pointer.size, 0, 0, True))
     observer(Finished("checking"))
     return [w for w in wanted if w.key in incomplete]
 
@@ -112,11 +149,8 @@ def _send_all(
     todo: list[Wish],
     damaged: set[Wish],
     known: dict[tuple[str, Digest], Pushed],
-    signer: Signer,
-    part_threshold: int,
+    terms: _Terms,
     report: PushReport,
-    *,
-    ignore_missing: bool,
     observer: Observer,
 ) -> None:
     """Datasets side by side, the versions of each from old to new, so that the next finds what the last one placed."""
@@ -124,20 +158,23 @@ def _send_all(
     for wish in todo:
         by_dataset.setdefault(wish.path, []).append(wish)
     observer(Started("pushing", sum(w.pointer.size for w in todo), len(todo)))
+    source = CacheSource(project.cache)
 
     def send_dataset(versions: list[Wish], jobs: int) -> list[PushedVersion | Failure]:
         done: list[PushedVersion | Failure] = []
         placed = [known[key] for key in known if key[0] == versions[0].path]
+        heads = Heads(room, jobs)
         for wish in versions:
             sent = Sent()
             try:
                 row = send_version(
-                    project, room, wish, placed, sent, signer,
-                    part_threshold=part_threshold, jobs=jobs,
+                    project, room, wish, source, placed,
+                    replace(terms.storage, plain=wish.pointer.storage == "plain"), heads.counting(sent), terms.signer,
+                    part_threshold=terms.part_threshold, jobs=jobs,
                     progress=lambda n: observer(Advanced("pushing", n)),
                 )  # fmt: skip
             except MissingContent as error:
-                if wish.current and not ignore_missing:
+                if wish.current and not terms.ignore_missing:
                     done.append(Failure(wish.path, error))
                 else:
                     observer(Warned(f"{wish.path} {wish.pointer.digest.short} is neither here nor there; left out"))
@@ -148,11 +185,7 @@ def _send_all(
             else:
                 placed.append(row)
                 save_pushed(project.index, _shelf(project, room), [row])
-                outcome: Outcome = "repaired" if wish in damaged else "pushed"
-                size = wish.pointer.size
-                done.append(
-                    PushedVersion(wish.path, row.version, outcome, size, sent.new_bytes, sent.new_objects, wish.current)
-                )
+                done.append(_pushed(wish, "repaired" if wish in damaged else "pushed", sent))
         return done
 
     groups = list(by_dataset.values())
@@ -167,6 +200,21 @@ def _send_all(
         else:
             report.versions.append(row)
     observer(Finished("pushing"))
+
+
+def _pushed(wish: Wish, outcome: Outcome, sent: Sent) -> PushedVersion:
+    return PushedVersion(
+        wish.path,
+        wish.pointer.digest,
+        outcome,
+        wish.pointer.size,
+        sent.new_bytes,
+        sent.new_objects,
+        wish.current,
+        sent.reused_bytes,
+        sent.packed_bytes,
+        sorted(sent.decisions, key=lambda decision: decision.path),
+    )
 
 
 def _shelf(project: Project, room: Remote) -> str:

@@ -29,7 +29,8 @@ class Stat:
 class Upload(Protocol):
     """One large value on its way, in parts of ``part_size`` bytes (the last may be shorter).
 
-    Nothing is visible under the key before ``complete``; after ``abort`` nothing of it remains.
+    Nothing is visible under the key before ``complete``; after ``abort`` nothing of it remains. One of the two,
+    or ``suspend``, ends it.
     """
 
     part_size: int
@@ -43,6 +44,9 @@ class Upload(Protocol):
 
     def abort(self) -> None:
         """Give up and remove the parts. May be repeated; never raises for what is already gone."""
+
+    def suspend(self) -> None:
+        """Stop for now. Where the store can, the parts stay, and the next upload of the value goes on from them."""
 
 
 class Store(Protocol):

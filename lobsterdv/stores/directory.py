@@ -230,6 +230,9 @@ class DirectoryUpload:
         with suppress(OSError):
             self._temp.unlink()
 
+    def suspend(self) -> None:
+        self.abort()
+
     def _close(self) -> None:
         with self._lock:
             if self._fd >= 0:

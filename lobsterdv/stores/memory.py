@@ -94,3 +94,6 @@ class MemoryUpload:
 
     def abort(self) -> None:
         self._parts.clear()
+
+    def suspend(self) -> None:
+        self.abort()

@@ -11,11 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobsterdv.blobs import download
+from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.cache import Cache
+from lobsterdv.blobs.cutting import BLOCK_BYTES
 from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, fetch_contents, pieces_of, plan_ranges
+from lobsterdv.blobs.heads import Heads, Sent
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote, create_marker
-from lobsterdv.blobs.upload import SHARED_BELOW_BYTES, SHARED_OBJECT_BYTES, Sent, Wanted, send_contents
+from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted, groups
+from lobsterdv.blobs.source import CacheSource
+from lobsterdv.blobs.storage import Storage
+from lobsterdv.blobs.upload import send_contents
 from lobsterdv.chunker import cut_lengths
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import ContentError, CorruptContent, MissingContent
@@ -24,6 +30,9 @@ from lobsterdv.formats.table import RAW, ZSTD, Content, Extent, StoredObject, Ta
 from tests.blobs.places import CountingStore, open_cache, spoil
 
 moderate = settings(max_examples=80, deadline=None)
+
+
+AUTO = Storage()
 
 
 def remote_over(store: CountingStore, cache: Cache) -> Remote:
@@ -43,18 +52,26 @@ def here(tmp_path: Path, store: CountingStore) -> Remote:
     return remote_over(store, open_cache(tmp_path / "here"))
 
 
-def send(remote: Remote, files: list[bytes], placed: list[Content] | None = None, *, threshold: int = 1 << 30):  # type: ignore[no-untyped-def]
+def upload(  # type: ignore[no-untyped-def]
+    remote: Remote, wanted: list[Wanted], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
+    storage: Storage = AUTO, jobs: int = 4, name: str = "n",
+):  # fmt: skip
     sent = Sent()
+    return send_contents(
+        remote, CacheSource(remote.cache), wanted, Bases([Table((), tuple(placed or []))]), storage,
+        Heads(remote, jobs).counting(sent), part_threshold=threshold, jobs=jobs, name=name, progress=lambda n: None,
+    ), sent  # fmt: skip
+
+
+def send(remote: Remote, files: list[bytes], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
+         storage: Storage = AUTO):  # type: ignore[no-untyped-def]  # fmt: skip
     with Intake(remote.cache) as intake:
         intake.keep_verified([(digest_of(d), d) for d in files if len(d) < 256 << 10])
         for data in files:
             if len(data) >= 256 << 10:
                 intake.keep_plain(digest_of(data), data)
-    contents = send_contents(
-        remote, [Wanted(digest_of(d), len(d)) for d in files], {c.digest: c for c in placed or []}, sent,
-        part_threshold=threshold, jobs=4, name="n", progress=lambda n: None,
-    )  # fmt: skip
-    return contents, sent
+    wanted = [Wanted(digest_of(d), len(d)) for d in files]
+    return upload(remote, wanted, placed, threshold=threshold, storage=storage)
 
 
 def fetch(remote: Remote, contents: list[Content], folder: Path) -> tuple[Cache, dict[Digest, ContentError]]:
@@ -119,12 +136,10 @@ def test_a_large_file_is_an_object_of_its_own_also_in_parts(here: Remote, store:
 
 
 def test_shared_objects_stay_small_enough_to_be_sent_again() -> None:
-    from lobsterdv.blobs.upload import _groups
-
     wanted = [Wanted(digest_of(bytes([n])), SHARED_BELOW_BYTES - 1) for n in range(7)]
-    groups = list(_groups(wanted))
-    assert all(sum(w.size for w in g) <= SHARED_OBJECT_BYTES for g in groups) and len(groups) == 4
-    assert [w for g in groups for w in g] == wanted
+    found = list(groups(wanted))
+    assert all(sum(w.size for w in g) <= BLOCK_BYTES for g in found) and len(found) == 4
+    assert [w for g in found for w in g] == wanted
 
 
 @pytest.mark.parametrize("size", [5000, SHARED_BELOW_BYTES + 1])
@@ -135,15 +150,13 @@ def test_what_is_damaged_here_gets_no_name_there(here: Remote, store: CountingSt
         intake.keep_plain(digest_of(data), data)
     spoil(here.cache.plain_path(digest_of(data)), "flip")
     with pytest.raises(CorruptContent):
-        send_contents(here, [Wanted(digest_of(data), size)], {}, Sent(), part_threshold=threshold, jobs=2, name="n",
-                      progress=lambda n: None)  # fmt: skip
+        upload(here, [Wanted(digest_of(data), size)], threshold=threshold)
     assert [s.key for s in store.list("objects/")] == []
 
 
 def test_what_neither_side_has_is_missing(here: Remote, store: CountingStore) -> None:
     with pytest.raises(MissingContent) as caught:
-        send_contents(here, [Wanted(digest_of(b"gone"), 4)], {}, Sent(), part_threshold=1, jobs=1, name="data.h5ad",
-                      progress=lambda n: None)  # fmt: skip
+        upload(here, [Wanted(digest_of(b"gone"), 4)], name="data.h5ad")
     assert (caught.value.name, caught.value.size) == ("data.h5ad", 4) and not store.calls["put"]
 
 

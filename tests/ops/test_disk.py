@@ -56,7 +56,7 @@ def the_error(act: Callable[[], object]) -> LobsterError:
 def test_add_with_a_full_cache_disk(lab: Lab, small_disk: Path, shape: str, leave: int) -> None:
     lab.reopen(LOBSTERDV_CACHE_DIR=str(small_disk / "cache"))
     if shape == "file":
-        lab.write("data", MEGABYTE * 2)
+        lab.write("data", os.urandom(2 << 20))
     else:
         for number in range(20):
             lab.write(f"data/{number}", bytes([number]) * 100_000)
@@ -120,7 +120,7 @@ def test_fetch_into_a_full_cache(lab: Lab, small_disk: Path) -> None:
 def test_push_to_a_full_disk(lab: Lab, small_disk: Path) -> None:
     (small_disk / "shelf").mkdir()
     lab.configure(remote="shelf", remotes={"shelf": {"url": str(small_disk / "shelf")}})
-    lab.write("data", MEGABYTE * 2)
+    lab.write("data", os.urandom(2 << 20))
     lab.add("data")
     ballast = fill(small_disk, leave=1 << 20)
     error = the_error(lambda: lab.try_push())

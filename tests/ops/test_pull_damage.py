@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv.blobs import upload
+from lobsterdv.blobs import sending
 from lobsterdv.errors import ContentError, CorruptContent, FormatError, MissingContent, NotARemote, RemoteError
 from lobsterdv.formats import manifest as manifest_format
 from lobsterdv.stores.memory import MemoryStore
@@ -23,7 +23,7 @@ def remote(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> WatchedStore:
     """Four datasets: a large file, a directory with segments, and two that share an object."""
     monkeypatch.setattr(manifest_format, "INLINE_ROWS", 4)
     monkeypatch.setattr(manifest_format, "_CUT_MASK", 7)
-    monkeypatch.setattr(upload, "SHARED_BELOW_BYTES", 50_000)
+    monkeypatch.setattr(sending, "SHARED_BELOW_BYTES", 50_000)
     watched = WatchedStore(MemoryStore())
     lab.use(watched)
     lab.write("one", os.urandom(100_000))

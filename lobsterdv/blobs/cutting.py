@@ -1,0 +1,115 @@
+"""Contents cut into chunks, every chunk named. Large files pass through mapped windows, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from blake3 import blake3
+
+from lobsterdv.chunker import MAX_CHUNKS, average_bits_for, cut_lengths
+from lobsterdv.digest import Digest, Digests
+from lobsterdv.mapping import WINDOW_BYTES, window
+
+BLOCK_BYTES: Final = 16 << 20
+"""What is compressed or packed is worked on, and stored, in pieces of at most so many bytes."""
+
+
+class Cut(NamedTuple):
+    """How a content is cut: log2 of the average, and per chunk its length in bytes and its digest."""
+
+    average_bits: int
+    lengths: Sequence[int]
+    digests: Sequence[Digest]
+
+
+class Piece(NamedTuple):
+    """Chunks in a row, at most BLOCK_BYTES: the first one's number, the bytes, and how these are cut."""
+
+    first: int
+    data: bytes
+    lengths: Sequence[int]
+
+
+def bits_for(size: int, began_with: int | None) -> int:
+    """log2 of the average chunk for ``size`` bytes: what the dataset began with, as long as that gives no more than
+    2^20 chunks, because cut points of two averages do not align."""
+    if began_with is not None and size >> began_with <= MAX_CHUNKS:
+        return began_with
+    return average_bits_for(size)
+
+
+def cut_data(data: bytes, digest: Digest, average_bits: int) -> Cut:
+    """Cut a content that is in memory. One chunk is the content itself and has its digest."""
+    if len(data) <= (1 << average_bits) // 4:
+        return Cut(average_bits, [len(data)][: len(data)], [digest][: len(data)])
+    lengths = cut_lengths(data, average_bits=average_bits)
+    return Cut(average_bits, lengths, [digest] if len(lengths) == 1 else name_chunks(memoryview(data), lengths))
+
+
+def cut_file(descriptor: int, average_bits: int) -> tuple[Cut, Digest]:
+    """Cut a file; returns the digest of all of it too, made in the same pass."""
+    whole = blake3(max_threads=blake3.AUTO)
+    lengths = array("I")
+    names = bytearray()
+    for view, cuts in _steps(descriptor, average_bits):
+        whole.update(view)
+        names += b"".join(name_chunks(view, cuts))
+        lengths.extend(cuts)
+    return Cut(average_bits, lengths, Digests(bytes(names))), Digest(whole.digest())
+
+
+def stream_file(descriptor: int, average_bits: int, whole: blake3) -> Iterator[Piece]:
+    """Cut a file while it is read, piece by piece; ``whole`` is fed all bytes, in order."""
+    first = 0
+    for view, cuts in _steps(descriptor, average_bits):
+        start = done = 0
+        while done < len(cuts):
+            count, size = _fitting(cuts, done)
+            data = bytes(view[start : start + size])
+            whole.update(data)
+            yield Piece(first, data, cuts[done : done + count])
+            first, start, done = first + count, start + size, done + count
+
+
+def read_rows(descriptor: int, offset: int, cut: Cut, first: int, end: int) -> Iterator[Piece]:
+    """Chunks ``first`` to ``end`` of a file that is cut already, read again from ``offset``; whoever takes them
+    compares them with the cut."""
+    while first < end:
+        count, size = _fitting(cut.lengths, first, end)
+        yield Piece(first, os.pread(descriptor, size, offset), cut.lengths[first : first + count])
+        first, offset = first + count, offset + size
+
+
+def name_chunks(view: memoryview, lengths: Sequence[int]) -> list[Digest]:
+    """The digests of chunks that follow each other."""
+    return [Digest(blake3(view[end - n : end]).digest()) for n, end in zip(lengths, accumulate(lengths), strict=True)]
+
+
+def _fitting(lengths: Sequence[int], first: int, end: int | None = None) -> tuple[int, int]:
+    """How many chunks from ``first`` make a piece, and their bytes; at least one."""
+    size = count = 0
+    for position in range(first, len(lengths) if end is None else end):
+        if count and size + lengths[position] > BLOCK_BYTES:
+            break
+        size += lengths[position]
+        count += 1
+    return count, size
+
+
+def _steps(descriptor: int, average_bits: int) -> Iterator[tuple[memoryview, list[int]]]:
+    """Whole chunks, window by window; a view is valid until the next is asked for."""
+    size = os.fstat(descriptor).st_size
+    start = 0
+    while start < size:
+        with window(descriptor, start, min(WINDOW_BYTES, size - start)) as view:
+            cuts = cut_lengths(view, average_bits=average_bits)
+            if start + len(view) < size:
+                cuts.pop()  # the window ended it, not the content
+            used = sum(cuts)
+            with view[:used] as whole_chunks:
+                yield whole_chunks, cuts
+        start += used

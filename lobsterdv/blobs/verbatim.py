@@ -1,0 +1,137 @@
+"""A file as one object, byte for byte, named by its own digest: in one request, or in parts that resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lobsterdv import workers
+from lobsterdv.blobs.cutting import Cut, cut_file
+from lobsterdv.blobs.heads import Heads
+from lobsterdv.blobs.source import Source
+from lobsterdv.digest import Digest, hash_descriptor
+from lobsterdv.errors import ContentError
+from lobsterdv.formats.layout import object_key
+from lobsterdv.formats.table import RAW, Content, Extent, StoredObject
+from lobsterdv.mapping import window
+
+_AT_ONCE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A file to send: what it is, its average chunk (log2), and its cut when that was made already."""
+
+    digest: Digest
+    size: int
+    average_bits: int
+    cut: Cut | None = None
+
+
+def send_whole(
+    source: Source,
+    files: list[Whole],
+    heads: Heads,
+    *,
+    part_threshold: int,
+    jobs: int,
+    name: str,
+    progress: Callable[[int], None],
+) -> list[Content]:
+    """Send files as objects of their own, those of one request side by side; returns where they lie, in order.
+
+    An object becomes visible only after the bytes that were sent have proved to be the file's. Raises
+    MissingContent, CorruptContent, RemoteError.
+    """
+
+    def send(item: Whole) -> Content:
+        return _send(source, item, heads, part_threshold, jobs, name, progress)
+
+    light = [item for item in files if item.size <= part_threshold]
+    # Each is mapped while it is sent, so that memory bounds how many may go at once.
+    side_by_side = max(1, min(jobs, _AT_ONCE_BYTES // max((item.size for item in light), default=1)))
+    found = {c.digest: c for c in workers.each(send, light, jobs=side_by_side)}
+    found.update((item.digest, send(item)) for item in files if item.size > part_threshold)
+    return [found[item.digest] for item in files]
+
+
+def is_verbatim(content: Content) -> bool:
+    """True when the content is one object, byte for byte, that any tool can open."""
+    wanted = StoredObject(content.digest, content.size, RAW)
+    return len(content.extents) == 1 and content.extents[0].object == wanted
+
+
+def _send(
+    source: Source,
+    item: Whole,
+    heads: Heads,
+    part_threshold: int,
+    jobs: int,
+    name: str,
+    progress: Callable[[int], None],
+) -> Content:
+    target = StoredObject(item.digest, item.size)
+    there = heads.has(target)
+    descriptor = source.open(item.digest, name=name)
+    try:
+        if there or item.size <= part_threshold:
+            cut = _proven(source, descriptor, item, name=name)
+            if not there:
+                with window(descriptor, 0, item.size) as view:
+                    heads.remote.store.put(object_key(item.digest), view)
+            progress(item.size)
+        else:
+            cut = _send_parts(source, descriptor, item, heads, jobs, name, progress)
+    finally:
+        os.close(descriptor)
+    if not there:
+        heads.arrived(target, name=name)
+        heads.sent.add(packed_bytes=item.size)
+    extents = (Extent(target, 0, len(cut.lengths)),)
+    return Content(item.digest, item.size, cut.average_bits, cut.lengths, cut.digests, cut.lengths, extents)
+
+
+def _send_parts(
+    source: Source,
+    descriptor: int,
+    item: Whole,
+    heads: Heads,
+    jobs: int,
+    name: str,
+    progress: Callable[[int], None],
+) -> Cut:
+    upload = heads.remote.store.upload(object_key(item.digest), item.size)
+    found: list[Cut] = []
+
+    def work(number: int) -> None:
+        if number < 0:
+            found.append(_proven(source, descriptor, item, name=name))
+            return
+        start = number * upload.part_size
+        end = min(start + upload.part_size, item.size)
+        upload.send(number, os.pread(descriptor, end - start, start))
+        progress(end - start)
+
+    try:
+        for _ in workers.each(work, range(-1, upload.part_count), jobs=jobs):
+            pass
+        upload.complete()
+    except ContentError:
+        upload.abort()
+        raise
+    except BaseException:
+        upload.suspend()
+        raise
+    return found[0]
+
+
+def _proven(source: Source, descriptor: int, item: Whole, *, name: str) -> Cut:
+    """The file's cut; its digest is proved in the same pass. Raises what the source makes of damaged bytes."""
+    if item.cut is not None or os.fstat(descriptor).st_size != item.size:
+        cut, actual = item.cut, hash_descriptor(descriptor)[0]
+    else:
+        cut, actual = cut_file(descriptor, item.average_bits)
+    if actual != item.digest or cut is None:
+        raise source.damaged(item.digest, actual, name=name)
+    return cut
