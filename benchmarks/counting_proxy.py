@@ -2,6 +2,7 @@
 
 It passes every byte on unchanged (signatures stay valid, `Host` included) and reads only the framing of requests:
 a head up to the blank line, then Content-Length or chunked. Answers are not parsed. HTTP/1.1, plain text.
+With a `Link` it also is a slow line.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from link import Lane, Link
 
 READ_SIZE = 256 << 10
 LIST_QUERY = re.compile(rb"[?&](list-type|uploads|versions|location|prefix)\b")
@@ -37,10 +40,11 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A running proxy. `traffic` grows for as long as it runs."""
+    """A running proxy. `traffic` grows for as long as it runs; `link` may be switched on and off."""
 
     port: int
     traffic: Traffic
+    link: Link
 
     @property
     def url(self) -> str:
@@ -48,14 +52,14 @@ class Proxy:
 
 
 @contextmanager
-def counting(server_port: int) -> Iterator[Proxy]:
-    """Run a proxy to 127.0.0.1:`server_port` on a thread of its own."""
+def counting(server_port: int, link: Link) -> Iterator[Proxy]:
+    """Run a proxy to 127.0.0.1:`server_port` over `link`, on a thread of its own."""
     traffic = Traffic()
     loop = asyncio.new_event_loop()
 
     async def handle(client: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         try:
-            await _relay(client, client_out, server_port, traffic)
+            await _relay(client, client_out, server_port, traffic, link)
         finally:
             client_out.close()
 
@@ -63,7 +67,7 @@ def counting(server_port: int) -> Iterator[Proxy]:
     thread = threading.Thread(target=loop.run_forever, name="counting-proxy", daemon=True)
     thread.start()
     try:
-        yield Proxy(server.sockets[0].getsockname()[1], traffic)
+        yield Proxy(server.sockets[0].getsockname()[1], traffic, link)
     finally:
         asyncio.run_coroutine_threadsafe(_shut_down(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -81,13 +85,17 @@ async def _shut_down(server: asyncio.Server) -> None:
 
 
 async def _relay(
-    client: asyncio.StreamReader, client_out: asyncio.StreamWriter, server_port: int, traffic: Traffic
+    client: asyncio.StreamReader, client_out: asyncio.StreamWriter, server_port: int, traffic: Traffic, link: Link
 ) -> None:
     """One connection: requests one way, answers the other, until either side closes."""
+    await link.open()
     server, server_out = await asyncio.open_connection("127.0.0.1", server_port, limit=READ_SIZE)
+    up, down = Lane(link, link.up, server_out), Lane(link, link.down, client_out)
     ways = [
-        asyncio.create_task(_requests(client, server_out, traffic)),
-        asyncio.create_task(_answers(server, client_out, traffic)),
+        asyncio.create_task(_requests(client, up, traffic)),
+        asyncio.create_task(_answers(server, down, traffic)),
+        asyncio.create_task(up.run()),
+        asyncio.create_task(down.run()),
     ]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -98,7 +106,7 @@ async def _relay(
         server_out.close()
 
 
-async def _requests(client: asyncio.StreamReader, out: asyncio.StreamWriter, traffic: Traffic) -> None:
+async def _requests(client: asyncio.StreamReader, out: Lane, traffic: Traffic) -> None:
     while True:
         head = await client.readuntil(b"\r\n\r\n")
         traffic.requests[_verb(head)] += 1
@@ -110,7 +118,7 @@ async def _requests(client: asyncio.StreamReader, out: asyncio.StreamWriter, tra
             await _chunks(client, out, traffic)
 
 
-async def _chunks(client: asyncio.StreamReader, out: asyncio.StreamWriter, traffic: Traffic) -> None:
+async def _chunks(client: asyncio.StreamReader, out: Lane, traffic: Traffic) -> None:
     while True:
         line = await client.readuntil(b"\r\n")
         await _pass_on(line, out, traffic)
@@ -125,7 +133,7 @@ async def _chunks(client: asyncio.StreamReader, out: asyncio.StreamWriter, traff
             return
 
 
-async def _body(client: asyncio.StreamReader, left: int, out: asyncio.StreamWriter, traffic: Traffic) -> None:
+async def _body(client: asyncio.StreamReader, left: int, out: Lane, traffic: Traffic) -> None:
     while left:
         block = await client.read(min(left, READ_SIZE))
         if not block:
@@ -134,17 +142,16 @@ async def _body(client: asyncio.StreamReader, left: int, out: asyncio.StreamWrit
         await _pass_on(block, out, traffic)
 
 
-async def _answers(server: asyncio.StreamReader, out: asyncio.StreamWriter, traffic: Traffic) -> None:
+async def _answers(server: asyncio.StreamReader, out: Lane, traffic: Traffic) -> None:
     while block := await server.read(READ_SIZE):
         traffic.received_bytes += len(block)
-        out.write(block)
-        await out.drain()
+        await out.send(block)
+    await out.arrived()
 
 
-async def _pass_on(block: bytes, out: asyncio.StreamWriter, traffic: Traffic) -> None:
+async def _pass_on(block: bytes, out: Lane, traffic: Traffic) -> None:
     traffic.sent_bytes += len(block)
-    out.write(block)
-    await out.drain()
+    await out.send(block)
 
 
 def _verb(head: bytes) -> str:

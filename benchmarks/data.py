@@ -37,9 +37,14 @@ class Shape:
 
 
 def shapes(scale: str) -> dict[str, Shape]:
-    if scale == "small":
-        return {"many": Shape("data", 200, 4 << 10), "big": Shape("big.bin", 1, 8 << 20)}
-    return {"many": Shape("data", 10_000, 4 << 10), "big": Shape("big.bin", 1, 1 << 30)}
+    """The datasets by key; those for the slow line are smaller."""
+    small = scale == "small"
+    return {
+        "many": Shape("data", 200 if small else 10_000, 4 << 10),
+        "big": Shape("big.bin", 1, 8 << 20 if small else 1 << 30),
+        "slow-many": Shape("data", 100 if small else 2_000, 4 << 10),
+        "slow-big": Shape("big.bin", 1, 4 << 20 if small else 64 << 20),
+    }
 
 
 def write(shape: Shape, root: Path, seed: int) -> None:
@@ -109,5 +114,5 @@ def _same_bytes(first: Path, second: Path) -> bool:
 def _size(count: int) -> str:
     for unit, bytes_each in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= bytes_each:
-            return f"{count / bytes_each:g} {unit}"
+            return f"{count / bytes_each:.4g} {unit}"
     return f"{count} B"

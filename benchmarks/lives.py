@@ -1,14 +1,15 @@
-"""One dataset's life in every tool, side by side: add, status, push, push again, pull elsewhere, status there.
+"""One dataset's life in every tool, side by side: add, status, push, push again, pull elsewhere, status there; or
+add and push in one, for tools that know no difference; or add and commit alone.
 
-Each tool has a fresh git repository, home and bucket, and an equal copy of the data. The tools take turns step by
+Each tool has a fresh repository, home and bucket, and an equal copy of the data. The tools take turns step by
 step, in another order each repetition. Only the step itself is timed; what it did is checked afterwards, and a
 tool whose step failed or did less than its work takes no further part in that life.
 """
 
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import data
 import measure
 import tools
-from counting_proxy import Traffic
+from counting_proxy import Proxy, Traffic
 from data import Shape
 from measure import Measured
 from peers import Peers, make_bucket
@@ -25,13 +26,30 @@ from tools import Tool
 
 @dataclass(frozen=True)
 class Bench:
-    """What all lives share. `meter` reads the traffic so far, or is None when nobody counts."""
+    """What all lives share. With a `proxy`, its URL is the endpoint, and every step's traffic is in its sample; with
+    `slow`, the steps run over its slow line, and nothing else does."""
 
     tools: tuple[Tool, ...]
     peers: Peers
     work: Path
     endpoint: str
-    meter: Callable[[], Traffic] | None = None
+    proxy: Proxy | None = None
+    slow: bool = False
+
+    @contextmanager
+    def counted(self) -> Iterator[list[Traffic]]:
+        """What crosses the proxy meanwhile, over the slow line if so; empty when there is no proxy."""
+        seen: list[Traffic] = []
+        if self.proxy is None:
+            yield seen
+            return
+        before = self.proxy.traffic.copy()
+        self.proxy.link.on = self.slow
+        try:
+            yield seen
+        finally:
+            self.proxy.link.on = False
+        seen.append(self.proxy.traffic.since(before))
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,7 @@ class Site:
         return self.folder / "clone"
 
     def repository(self, step: str) -> Path:
-        return self.clone if step in ("pull", "status-pulled") else self.origin
+        return self.clone if step in ("pull", "status-pulled", "restore") else self.origin
 
     def environment(self, repository: Path) -> dict[str, str]:
         return tools.environment(self.tool, self.folder / f"home-{repository.name}")
@@ -74,10 +92,13 @@ class Site:
     def words(self, line: str) -> list[str]:
         return tools.words(self.tool, line, self.shape, self.bucket, self.endpoint)
 
+    def commands(self, step: str) -> list[list[str]]:
+        return tools.commands(self.tool, step, self.shape, self.bucket, self.endpoint)
+
 
 def start_up(bench: Bench, step: str, repetition: int) -> Iterator[Sample]:
     """`--version` or `--help` of each tool that keeps versions."""
-    for tool in _in_turn([tool for tool in bench.tools if tool.versions_data], repetition):
+    for tool in _in_turn([tool for tool in bench.tools if tool.in_git], repetition):
         home = bench.work / f"start-{tool.name}"
         home.mkdir(exist_ok=True)
         line = tool.version if step == "version" else tool.help
@@ -87,12 +108,13 @@ def start_up(bench: Bench, step: str, repetition: int) -> Iterator[Sample]:
 
 def live(bench: Bench, shape: Shape, steps: list[str], repetition: int) -> Iterator[Sample]:
     """All `steps` of one life, in order; the folders are gone afterwards, the buckets are the server's."""
-    folder = bench.work / f"life-{repetition}-{shape.name}"
+    folder = bench.work / f"life-{repetition}-{steps[0]}-{shape.name}"
     reference = folder / "reference"
     reference.mkdir(parents=True)
     try:
         data.write(shape, reference, seed=repetition)
-        sites = [_open(bench, tool, shape, repetition, folder, reference) for tool in bench.tools]
+        fitting = [tool for tool in bench.tools if tool.steps.keys() & set(steps)]
+        sites = [_open(bench, tool, shape, f"{repetition}-{steps[0]}", folder, reference) for tool in fitting]
         for step in steps:
             for site in _in_turn([site for site in sites if step in site.tool.steps], repetition):
                 yield _take(bench, site, step, repetition, reference)
@@ -100,8 +122,8 @@ def live(bench: Bench, shape: Shape, steps: list[str], repetition: int) -> Itera
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def push_edit(bench: Bench, tool: Tool, before: Path, after: Path) -> Sample:
-    """Push `before`, then `after` under the same name; the sample is the second push."""
+def push_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: int) -> Sample:
+    """Add and push `before`, then `after` under the same name; the sample is the second time."""
     shape = Shape("table.h5ad", 1, before.stat().st_size, compressible=True)
     folder = bench.work / f"edit-{tool.name}"
     first, second = folder / "first", folder / "second"
@@ -109,30 +131,30 @@ def push_edit(bench: Bench, tool: Tool, before: Path, after: Path) -> Sample:
         for version, source in ((first, before), (second, after)):
             version.mkdir(parents=True)
             shutil.copyfile(source, version / shape.name)
-        site = _open(bench, tool, shape, 0, folder, first)
-        for step in ("add", "push"):
-            sample = _take(bench, site, step, 0, first)
-        if not sample.problem:
-            shutil.copyfile(second / shape.name, site.origin / shape.name)
-            sample = _take(bench, site, "add", 0, second)
-        pushed = _take(bench, site, "push", 0, second)
-        pulled = _take(bench, site, "pull", 0, second)
-        return replace(pushed, problem=pushed.problem or pulled.problem)
+        site = _open(bench, tool, shape, f"{repetition}-edit{'-slow' * bench.slow}", folder, first)
+        quick = replace(bench, slow=False)
+        _take(quick, site, "archive", repetition, first)
+        if tool.in_git and not site.problem:
+            _git(site, site.origin, "commit -qm first")
+        shutil.copyfile(second / shape.name, site.origin / shape.name)
+        pushed = _take(bench, site, "archive", repetition, second)
+        pulled = _take(quick, site, "restore", repetition, second)
+        return replace(pushed, step="archive-edit", problem=pushed.problem or pulled.problem)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open(bench: Bench, tool: Tool, shape: Shape, repetition: int, folder: Path, reference: Path) -> Site:
-    number = f"{repetition}" if repetition >= 0 else "warm"
-    bucket = f"bench-{tool.name}-{shape.name.replace('.', '-')}-{number}"
+def _open(bench: Bench, tool: Tool, shape: Shape, life: str, folder: Path, reference: Path) -> Site:
+    bucket = f"bench-{tool.name}-{shape.name.replace('.', '-')}-{life}"
     site = Site(tool, shape, bucket, bench.endpoint, folder / tool.name)
     try:
         make_bucket(bench.peers, bench.endpoint, bucket)
         site.origin.mkdir(parents=True)
-        if tool.versions_data:
+        if tool.in_git:
             _git(site, site.origin, "init -q -b main")
-            for line in tool.set_up:
-                _untimed(site.words(line), site.origin, site)
+        for line in tool.set_up:
+            _untimed(site.words(line), site.origin, site)
+        if tool.in_git:
             _git(site, site.origin, "add -A", "commit -qm set-up")
         _copy(reference / shape.name, site.origin / shape.name)
     except subprocess.CalledProcessError as error:
@@ -149,22 +171,33 @@ def _take(bench: Bench, site: Site, step: str, repetition: int, reference: Path)
     try:
         _prepare(site, step)
         repository = site.repository(step)
-        os.sync()  # no tool pays for another one's unwritten pages
-        before = bench.meter().copy() if bench.meter else None
-        measured = measure.run(site.words(site.tool.steps[step]), repository, site.environment(repository))
-        traffic = bench.meter().since(before) if bench.meter and before else None
+        with bench.counted() as seen:
+            measured = _measure(site, step, repository)
+        traffic = seen[0] if seen else None
         site.problem = _failure(measured) or "; ".join(_complaints(bench, site, step, reference)[:5])
     except subprocess.CalledProcessError as error:
         site.problem = _said(error)
     return Sample(step, name, repetition, measured, traffic, site.problem)
 
 
+def _measure(site: Site, step: str, repository: Path) -> Measured:
+    """The commands of a step, one after another, up to the first that fails."""
+    runs = []
+    for argv in site.commands(step):
+        runs.append(measure.run(argv, repository, site.environment(repository)))
+        if runs[-1].exit_code:
+            break
+    return measure.together(runs)
+
+
 def _prepare(site: Site, step: str) -> None:
     """What stands between two steps: a commit before the first push, a fresh clone before the pull."""
-    if step == "push" and site.tool.versions_data:
+    if step == "push" and site.tool.in_git:
         _git(site, site.origin, "commit -qm data")
-    if step == "pull":
-        if site.tool.versions_data:
+    if step in ("pull", "restore"):
+        if site.tool.in_git:
+            if step == "restore":
+                _git(site, site.origin, "commit -qm data")
             _git(site, site.folder, "clone -q origin clone")
         else:
             site.clone.mkdir()
@@ -173,13 +206,13 @@ def _prepare(site: Site, step: str) -> None:
 def _complaints(bench: Bench, site: Site, step: str, reference: Path) -> list[str]:
     """What the step left undone. Nothing here is timed."""
     name = site.shape.name
-    if step == "add":
+    if step in ("add", "keep"):
         kept = data.stored_bytes(site.origin / site.tool.cache)
         wrong = data.differences(reference / name, site.origin / name)
         return wrong + _too_few("the cache holds", kept, site.shape)
-    if step == "push" and not site.shape.compressible:
+    if step in ("push", "archive") and not site.shape.compressible:
         return _too_few("the bucket holds", _bucket_bytes(bench, site), site.shape)
-    if step == "pull":
+    if step in ("pull", "restore"):
         return data.differences(reference / name, site.clone / name)
     if step == "status" and _says_changed(site, site.origin):
         return ["status reports a change where there is none"]

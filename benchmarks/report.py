@@ -10,7 +10,7 @@ from measure import Measured
 from rows import MEGABYTE, MIB, Costs, Row
 from tools import Tool, arguments
 
-TOOLS = ("lobsterdv", "dvc", "s5cmd")
+TOOLS = ("lobsterdv", "dvc", "s5cmd", "restic", "oxen")
 Medians = dict[str, dict[str, Costs]]  # row name -> tool name -> costs
 
 
@@ -42,12 +42,12 @@ def _median(values: list[int | None]) -> float | None:
 
 
 def speed_table(chosen: list[Row], shapes: dict[str, Shape], found: Medians, failed: set[tuple[str, str]]) -> str:
-    """Wall seconds, CPU seconds for rows without data, and how many times faster lobsterdv is than each peer."""
-    lines = [["row", "what", *TOOLS, "dvc / lobsterdv", "s5cmd / lobsterdv"]]
+    """Wall seconds, CPU seconds for rows without data, and behind each peer's how many times that of lobsterdv."""
+    lines = [["row", "what", *TOOLS]]
     for row in chosen:
         costs = found.get(row.name, {})
-        cells = [_time(row, costs.get(tool), (row.name, tool) in failed) for tool in TOOLS]
-        lines.append([row.name, _what(row, shapes), *cells, _ratio(row, costs, "dvc"), _ratio(row, costs, "s5cmd")])
+        cells = [_time(row, costs.get(tool), (row.name, tool) in failed) + _ratio(row, costs, tool) for tool in TOOLS]
+        lines.append([row.name, _what(row, shapes), *cells])
     return table(lines)
 
 
@@ -93,29 +93,32 @@ def judge(
 def command_table(benched: tuple[Tool, ...], shapes: dict[str, Shape]) -> str:
     """The timed commands, for the folder and for the one file."""
     lines = [["step", "tool", "command"]]
-    for step in rows.STEPS:
+    for step in (step for life in rows.LIVES for step in life):
         for tool in benched:
             if step in tool.steps:
-                both = {
-                    " ".join([tool.name, *arguments(tool.steps[step], shape, "BUCKET", "URL")]): None
-                    for shape in shapes.values()
-                }
+                both = {_command(tool, step, shape): None for shape in shapes.values()}
                 lines += [[step, tool.name, f"`{command}`"] for command in both]
     return table(lines)
 
 
-def traffic_table(samples: dict[str, list[Sample]]) -> str:
-    """Requests by verb and bytes on the wire, heads included."""
-    lines = [["row", "tool", "requests", "by verb", "sent MiB", "received MiB"]]
+def _command(tool: Tool, step: str, shape: Shape) -> str:
+    lines = [" ".join(arguments(line, shape, "BUCKET", "URL")) for line in tool.steps[step].split(" && ")]
+    return " && ".join(line if line.startswith("git ") else f"{tool.name} {line}" for line in lines)
+
+
+def traffic_table(samples: dict[str, list[Sample]], sizes: dict[str, int]) -> str:
+    """Requests by verb and bytes on the wire, heads included; of the data's size, too, where `sizes` says it."""
+    lines = [["row", "tool", "requests", "by verb", "sent MiB", "received MiB", "sent / data"]]
     for row, taken in samples.items():
         for sample in taken:
             if sample.traffic is None or sample.problem:
-                lines.append([row, sample.tool, "failed", "", "", ""])
+                lines.append([row, sample.tool, "failed", "", "", "", ""])
                 continue
             verbs = " ".join(f"{verb} {count:,}" for verb, count in sorted(sample.traffic.requests.items()))
             total = f"{sample.traffic.requests.total():,}"
             moved = [f"{sample.traffic.sent_bytes / MIB:.3f}", f"{sample.traffic.received_bytes / MIB:.3f}"]
-            lines.append([row, sample.tool, total, verbs, *moved])
+            share = f"{sample.traffic.sent_bytes / sizes[row]:.2%}" if row in sizes else "-"
+            lines.append([row, sample.tool, total, verbs, *moved, share])
     return table(lines)
 
 
@@ -152,7 +155,9 @@ def table(lines: list[list[str]]) -> str:
 
 
 def _what(row: Row, shapes: dict[str, Shape]) -> str:
-    return f"{row.title}, {shapes[row.shape].text}" if row.shape else f"{row.title}, CPU"
+    if not row.shape:
+        return f"{row.title}, CPU"
+    return f"{row.title}, {shapes[row.shape].text}{', slow line' * row.slow}"
 
 
 def _time(row: Row, costs: Costs | None, failed: bool) -> str:
@@ -163,8 +168,7 @@ def _time(row: Row, costs: Costs | None, failed: bool) -> str:
 
 def _ratio(row: Row, costs: dict[str, Costs], peer: str) -> str:
     ours, theirs = costs.get("lobsterdv"), costs.get(peer)
-    if ours is None or theirs is None:
-        return "-"
-    if not row.shape:
-        return f"{theirs.cpu_seconds / ours.cpu_seconds:.2f}x"
-    return f"{theirs.wall_seconds / ours.wall_seconds:.2f}x"
+    if ours is None or theirs is None or ours is theirs:
+        return ""
+    ratio = theirs.wall_seconds / ours.wall_seconds if row.shape else theirs.cpu_seconds / ours.cpu_seconds
+    return f" ({ratio:.2f}x)"

@@ -37,13 +37,18 @@ class Limit:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: a step of one dataset's life. `shape` is empty for rows without data."""
+    """One line: a step of one dataset's life. `shape` is empty for rows without data; one that starts with
+    `slow` is for the slow line."""
 
     name: str
     step: str
     shape: str
     title: str
     budgets: tuple[Ratio | Limit, ...]
+
+    @property
+    def slow(self) -> bool:
+        return self.shape.startswith("slow")
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,37 @@ ROWS = (
     Row("noop-push-big", "noop-push", "big", "push, nothing new", (NO_OP,)),
     Row("pull-big", "pull", "big", "cold pull", (Ratio("dvc", 2), NEAR_S5CMD, MEMORY)),
     Row("noop-status-big", "status-pulled", "big", "status after the pull", ()),
+    Row("archive-many", "archive", "many", "add and push", (MEMORY,)),
+    Row("noop-archive-many", "noop-archive", "many", "add and push, nothing new", ()),
+    Row("restore-many", "restore", "many", "cold pull", ()),
+    Row("archive-big", "archive", "big", "add and push", (MEMORY,)),
+    Row("noop-archive-big", "noop-archive", "big", "add and push, nothing new", ()),
+    Row("restore-big", "restore", "big", "cold pull", ()),
+    Row("keep-many", "keep", "many", "add and commit, no remote", ()),
+    Row("keep-big", "keep", "big", "add and commit, no remote", ()),
+    Row("slow-push-many", "push", "slow-many", "push", ()),
+    Row("slow-noop-push-many", "noop-push", "slow-many", "push, nothing new", ()),
+    Row("slow-pull-many", "pull", "slow-many", "cold pull", ()),
+    Row("slow-archive-many", "archive", "slow-many", "add and push", ()),
+    Row("slow-restore-many", "restore", "slow-many", "cold pull", ()),
+    Row("slow-push-big", "push", "slow-big", "push", ()),
+    Row("slow-noop-push-big", "noop-push", "slow-big", "push, nothing new", ()),
+    Row("slow-pull-big", "pull", "slow-big", "cold pull", ()),
+    Row("slow-archive-big", "archive", "slow-big", "add and push", ()),
+    Row("slow-restore-big", "restore", "slow-big", "cold pull", ()),
+    Row("slow-obs-column", "archive-edit", "slow-edit", "add and push of a new obs column", ()),
 )
+EDIT = "slow-edit"
 
-# A step needs the ones before it, measured or not.
-STEPS = ("add", "status", "push", "noop-push", "pull", "status-pulled")
+# The steps of each life. A step needs the ones before it that are named here, measured or not.
+LIVES = (
+    ("add", "status", "push", "noop-push", "pull", "status-pulled"),
+    ("archive", "noop-archive", "restore"),
+    ("keep",),
+)
 NEEDS = {
+    "noop-archive": ("archive",),
+    "restore": ("archive",),
     "status": ("add",),
     "push": ("add",),
     "noop-push": ("add", "push"),
@@ -100,10 +131,11 @@ NEEDS = {
 }
 
 
-def needed_steps(wanted: set[str]) -> list[str]:
-    """`wanted` and what they stand on, in order."""
+def needed_steps(wanted: set[str]) -> list[list[str]]:
+    """`wanted` and what they stand on, in order, life by life."""
     needed = wanted | {step for name in wanted for step in NEEDS.get(name, ())}
-    return [step for step in STEPS if step in needed]
+    lives = [[step for step in life if step in needed] for life in LIVES]
+    return [life for life in lives if life]
 
 
 def speed_ratio(ours: Costs | None, peer: Costs | None) -> float | None:

@@ -11,6 +11,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -24,14 +26,16 @@ import rows
 import tools
 from counting_proxy import counting
 from data import Shape
+from link import Link
 from lives import Bench, Sample
 from peers import Peers, Server
-from rows import ROWS
+from rows import EDIT, ROWS
 from tools import Tool
 
 HERE = Path(__file__).resolve().parent
 WARM_UP = {"many": Shape("data", 20, 4 << 10), "big": Shape("big.bin", 1, 1 << 20)}
 WARM_UP_REPETITION = -1
+SLOW_LINE = {"megabits_per_second": 100.0, "round_trip_seconds": 0.030}
 
 
 def main() -> int:
@@ -52,7 +56,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="*", metavar="NAME,...", help="rows to run, wildcards allowed; --rows list")
-    parser.add_argument("--tools", default=",".join(report.TOOLS), metavar="NAME,...", help="tools to run")
+    parser.add_argument("--tools", default="", metavar="NAME,...", help="tools to run; all that are installed")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="repetitions (3); medians are printed")
     parser.add_argument("--scale", choices=("full", "small"), default="full", help="small: 200 files, 8 MiB")
     parser.add_argument("--server", choices=peers.SERVERS, default="seaweedfs", help="the S3 server")
@@ -76,10 +80,13 @@ def _options() -> argparse.Namespace:
 
 def _tools(names: str, programs: Peers) -> tuple[Tool, ...]:
     known = tools.all_tools(programs)
-    unknown = set(names.split(",")) - known.keys()
+    for name, why in programs.absent.items():
+        _say(f"{name}: {why}")
+    wanted = names.split(",") if names else list(known)
+    unknown = set(wanted) - known.keys()
     if unknown:
         raise SystemExit(f"no such tool: {', '.join(sorted(unknown))}")
-    return tuple(tool for name, tool in known.items() if name in names.split(","))
+    return tuple(tool for name, tool in known.items() if name in wanted)
 
 
 def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
@@ -93,14 +100,49 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
                 bench = Bench(benched, programs, work, endpoint="")
                 _keep(samples, row.name, *lives.start_up(bench, row.step, repetition))
         for key, shape in shapes.items():
-            named = {row.step: row.name for row in options.chosen if row.shape == key}
-            steps = rows.needed_steps(set(named))
-            if not steps:
-                continue
-            with peers.running_server(options.server, programs, shape.total_bytes * len(benched)) as server:
-                for sample in lives.live(Bench(benched, programs, work, server.url), shape, steps, repetition):
-                    _keep(samples, named.get(sample.step, ""), sample)
-    return _publish(options, benched, shapes, samples, facts)
+            named = {row.step: row for row in options.chosen if row.shape == key}
+            for steps in rows.needed_steps(set(named)):
+                slow = any(row.slow for row in named.values())
+                with _bench(options, programs, benched, work, shape.total_bytes, slow) as bench:
+                    for sample in lives.live(bench, shape, steps, repetition):
+                        _keep(samples, named[sample.step].name if sample.step in named else "", sample)
+        for row in options.chosen:
+            if row.shape == EDIT:
+                for sample in _edits(options, programs, benched, work, repetition):
+                    _keep(samples, row.name, sample)
+    if any(row.shape == EDIT for row in options.chosen):
+        _, after = count.edited_table(work, options.scale == "full")
+        shapes[EDIT] = Shape("table.h5ad", 1, after.stat().st_size, compressible=True)
+    traffic = ""
+    if options.chosen == list(ROWS) and not options.tools:
+        _say("counting")
+        traffic, counted, _ = _counted(options, programs, benched, work)
+        samples |= {f"counting {row}": [one for one in taken if one.problem] for row, taken in counted.items()}
+    return _publish(options, benched, shapes, samples, facts, traffic)
+
+
+@contextmanager
+def _bench(
+    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path, data_bytes: int, slow: bool
+) -> Iterator[Bench]:
+    """A fresh server for one life, behind the slow line if so."""
+    with peers.running_server(options.server, programs, data_bytes * len(benched)) as server:
+        if not slow:
+            yield Bench(benched, programs, work, server.url)
+            return
+        with counting(server.port, Link(**SLOW_LINE)) as proxy:
+            yield Bench(benched, programs, work, proxy.url, proxy, slow=True)
+
+
+def _edits(
+    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path, repetition: int
+) -> Iterator[Sample]:
+    """The edited table in every tool that can, over the slow line."""
+    before, after = count.edited_table(work, options.scale == "full")
+    able = [tool for tool in benched if "archive" in tool.steps]
+    with _bench(options, programs, benched, work, 2 * after.stat().st_size, slow=True) as bench:
+        for tool in able[repetition % len(able) :] + able[: repetition % len(able)]:
+            yield lives.push_edit(bench, tool, before, after, repetition)
 
 
 def _warm_up(
@@ -111,12 +153,16 @@ def _warm_up(
     with peers.running_server(options.server, programs, sum(shape.total_bytes for shape in WARM_UP.values())) as server:
         bench = Bench(benched, programs, work, server.url)
         for shape in WARM_UP.values():
-            list(lives.live(bench, shape, list(rows.STEPS), WARM_UP_REPETITION))
+            for steps in rows.LIVES:
+                list(lives.live(bench, shape, list(steps), WARM_UP_REPETITION))
         return _facts(benched, programs, work, server)
 
 
 def _facts(benched: tuple[Tool, ...], programs: Peers, work: Path, server: Server) -> dict[str, dict[str, str]]:
-    return {"machine": machine.facts(work, server), "versions": machine.versions(benched, programs, server)}
+    found = {"machine": machine.facts(work, server), "versions": machine.versions(benched, programs, server)}
+    found["machine"]["slow line"] = Link(**SLOW_LINE).text
+    found["versions"] |= programs.absent
+    return found
 
 
 def _keep(samples: dict[str, list[Sample]], row: str, *taken: Sample) -> None:
@@ -137,6 +183,7 @@ def _publish(
     shapes: dict[str, Shape],
     samples: dict[str, list[Sample]],
     facts: dict[str, dict[str, str]],
+    traffic: str,
 ) -> int:
     full = options.scale == "full"
     found = report.medians(samples)
@@ -152,16 +199,18 @@ def _publish(
         "Wall time": speed,
         "Budgets": report.budget_table(judged),
         "Costs": costs,
+        "Requests and bytes": traffic,
         "Machine": report.fact_list(facts["machine"]),
         "Versions": report.fact_list(facts["versions"]),
         "Timed commands": report.command_table(benched, shapes),
         "Failures": "\n".join(f"- {row}: {tool}" for row, tool in sorted(failed)) or "None.",
     }
-    everything = full and options.chosen == list(ROWS) and len(benched) == len(report.TOOLS)
-    out = options.out or (HERE / "RESULTS.md" if everything else None)
+    out = options.out or (HERE / "RESULTS.md" if full and traffic else None)
     if out:
         texts = [
-            f"## {title}\n\n{text}" if title else f"# Benchmark results\n\n{text}" for title, text in sections.items()
+            f"## {title}\n\n{text}" if title else f"# Benchmark results\n\n{text}"
+            for title, text in sections.items()
+            if text
         ]
         out.write_text("\n\n".join(texts) + "\n")
     medians = {row: {tool: vars(costs) for tool, costs in by_tool.items()} for row, by_tool in found.items()}
@@ -171,19 +220,28 @@ def _publish(
 
 
 def _count(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
-    shapes = data.shapes(options.scale)
-    full = options.scale == "full"
-    need = sum(shape.total_bytes for shape in shapes.values()) * len(benched)
-    with peers.running_server(options.server, programs, need) as server, counting(server.port) as proxy:
-        bench = Bench(benched, programs, work, proxy.url, lambda: proxy.traffic)
-        text, samples = count.count(bench, shapes, full)
-        facts = _facts(benched, programs, work, server)
+    text, samples, facts = _counted(options, programs, benched, work)
     print(text, file=_screen(options))
     _write_json(options, {**facts, "samples": report.sample_values(samples)})
-    problems = [sample for taken in samples.values() for sample in taken if sample.problem]
-    for sample in problems:
+    return 1 if any(sample.problem for taken in samples.values() for sample in taken) else 0
+
+
+def _counted(
+    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path
+) -> tuple[str, dict[str, list[Sample]], dict[str, dict[str, str]]]:
+    """The tables of the counting mode, the samples behind them, and the facts of the machine."""
+    shapes = {key: shape for key, shape in data.shapes(options.scale).items() if not key.startswith("slow")}
+    need = sum(shape.total_bytes for shape in shapes.values()) * len(benched)
+    with (
+        peers.running_server(options.server, programs, need) as server,
+        counting(server.port, Link(**SLOW_LINE)) as proxy,
+    ):
+        bench = Bench(benched, programs, work, proxy.url, proxy)
+        text, samples = count.count(bench, shapes, options.scale == "full")
+        facts = _facts(benched, programs, work, server)
+    for sample in (sample for taken in samples.values() for sample in taken if sample.problem):
         _say(f"{sample.tool} {sample.step} FAILED: {sample.problem}")
-    return 1 if problems else 0
+    return text, samples, facts
 
 
 def _screen(options: argparse.Namespace) -> TextIO:

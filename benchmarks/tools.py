@@ -1,50 +1,63 @@
 """What each tool is asked to do, word for word: the same jobs, every tool at its own defaults.
 
-A command is one line of words; `{...}` words are filled in by `words`. Nothing here runs anything.
+A command is one line of words; `{...}` words are filled in by `words`. A step may be several commands, joined by
+` && `; one that starts with `git ` runs git. Nothing here runs anything.
 """
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data import Shape
 from peers import Peers, client_environment
 
 ROOT = Path(__file__).resolve().parent.parent
+OXEN = Path(__file__).resolve().with_name("oxen_commands.py")
 
 
 @dataclass(frozen=True)
 class Tool:
     """One program and its commands.
 
-    `set_up` makes a fresh git repository ready and is committed, so that a clone is ready too; only `steps` are
-    timed. `check` must end with 0 when nothing changed and with another code when something did. `cache` is where,
-    in a repository, the tool keeps content. A tool without `set_up` copies files and knows no repository.
+    `set_up` makes a fresh folder ready; only `steps` are timed. A tool that is `in_git` works in a git repository,
+    where the set-up is committed, so that a clone is ready too. `check` must end with 0 when nothing changed and with
+    another code when something did. `cache` is where, in a repository, the tool keeps content.
     """
 
     name: str
     program: tuple[str, ...]
     steps: dict[str, str]
     set_up: tuple[str, ...] = ()
+    in_git: bool = False
     check: str = ""
     cache: str = ""
     version: str = "--version"
     help: str = "--help"
     environment: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def versions_data(self) -> bool:
-        return bool(self.set_up)
-
 
 def all_tools(peers: Peers) -> dict[str, Tool]:
-    return {tool.name: tool for tool in (_lobsterdv(), _dvc(peers), _s5cmd(peers))}
+    """Those that are installed."""
+    made = [lobsterdv(), _dvc(peers), _s5cmd(peers)]
+    made += [_restic(peers)] if peers.restic else []
+    made += [_oxen(peers)] if peers.oxen else []
+    return {tool.name: tool for tool in made}
 
 
-def _lobsterdv() -> Tool:
+def edit_tools(benched: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """Those of `benched` that can add and push an edited file; lobsterdv also without compression."""
+    plain = lobsterdv()
+    setting = {**plain.environment, "LOBSTERDV_COMPRESSION": "none"}
+    plain = replace(plain, name="lobsterdv-none", environment=setting)
+    made = [tool for tool in benched if "archive" in tool.steps]
+    return (plain, *made) if any(tool.name == "lobsterdv" for tool in made) else tuple(made)
+
+
+def lobsterdv() -> Tool:
     return Tool(
         name="lobsterdv",
+        in_git=True,
         program=(sys.executable, "-m", "lobsterdv"),
         set_up=(
             "init",
@@ -58,6 +71,10 @@ def _lobsterdv() -> Tool:
             "noop-push": "push",
             "pull": "pull",
             "status-pulled": "status",
+            "archive": "add {target} && push",
+            "noop-archive": "add {target} && push",
+            "restore": "pull",
+            "keep": "add {target} && git commit -qm data",
         },
         check="status --exit-code",
         cache=".git/lobsterdv",
@@ -68,6 +85,7 @@ def _lobsterdv() -> Tool:
 def _dvc(peers: Peers) -> Tool:
     return Tool(
         name="dvc",
+        in_git=True,
         program=(peers.dvc,),
         set_up=(
             "init -q",
@@ -84,6 +102,10 @@ def _dvc(peers: Peers) -> Tool:
             "noop-push": "push",
             "pull": "pull",
             "status-pulled": "status",
+            "archive": "add {target} && push",
+            "noop-archive": "add {target} && push",
+            "restore": "pull",
+            "keep": "add {target} && git commit -qm data",
         },
         check="status -q",
         cache=".dvc/cache",
@@ -102,9 +124,45 @@ def _s5cmd(peers: Peers) -> Tool:
     )
 
 
+def _restic(peers: Peers) -> Tool:
+    """Adds and pushes in one go, encrypts and compresses; no git."""
+    there = "-r s3:{endpoint}/{bucket}/store"
+    return Tool(
+        name="restic",
+        program=(peers.restic,),
+        set_up=(f"{there} init -q",),
+        steps={
+            "archive": f"{there} backup -q {{target}}",
+            "noop-archive": f"{there} backup -q {{target}}",
+            "restore": f"{there} restore -q latest --target .",
+        },
+        version="version",
+        help="help",
+        environment={"RESTIC_PASSWORD": "benchmark"},
+    )
+
+
+def _oxen(peers: Peers) -> Tool:
+    """The wheel has no program, only Python bindings, and pushes to its own server only."""
+    return Tool(
+        name="oxen",
+        program=(peers.oxen, str(OXEN)),
+        set_up=("init",),
+        steps={"keep": "add {target} && commit"},
+        cache=".oxen",
+        version="version",
+    )
+
+
+def commands(tool: Tool, step: str, shape: Shape, bucket: str, endpoint: str) -> list[list[str]]:
+    """The argument vectors of one of `tool`'s steps, in order."""
+    return [words(tool, line, shape, bucket, endpoint) for line in tool.steps[step].split(" && ")]
+
+
 def words(tool: Tool, line: str, shape: Shape, bucket: str, endpoint: str) -> list[str]:
     """The argument vector of one of `tool`'s command lines."""
-    return [*tool.program, *arguments(line, shape, bucket, endpoint)]
+    filled = arguments(line, shape, bucket, endpoint)
+    return filled if filled[0] == "git" else [*tool.program, *filled]
 
 
 def arguments(line: str, shape: Shape, bucket: str, endpoint: str) -> list[str]:

@@ -1,0 +1,78 @@
+"""A slow line: so many bytes a second each way, shared by all connections, and the time of a round trip.
+
+What is written leaves when all that was written before it has left, and arrives half a round trip later. A new
+connection takes one round trip, as TCP's does. Not modelled: TLS, slow start, loss.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+PIECE_BYTES = 16 << 10  # so that many connections get equal shares
+WAITING_PIECES = 64
+
+
+@dataclass
+class Way:
+    """One direction of a line."""
+
+    free_at: float = 0.0
+
+
+@dataclass
+class Link:
+    """A line; while `on` is false it costs nothing. May be switched from any thread."""
+
+    megabits_per_second: float
+    round_trip_seconds: float
+    on: bool = False
+    up: Way = field(default_factory=Way)
+    down: Way = field(default_factory=Way)
+
+    @property
+    def text(self) -> str:
+        return f"{self.megabits_per_second:g} Mbit/s, {self.round_trip_seconds * 1000:g} ms round trip"
+
+    async def open(self) -> None:
+        """What it takes to connect."""
+        if self.on:
+            await asyncio.sleep(self.round_trip_seconds)
+
+    async def leave(self, way: Way, size: int) -> float:
+        """Wait until `size` bytes have left; returns the loop's time at which they arrive."""
+        now = asyncio.get_running_loop().time()
+        if not self.on:
+            return now
+        way.free_at = max(now, way.free_at) + size * 8 / (self.megabits_per_second * 1e6)
+        await asyncio.sleep(way.free_at - now)
+        return way.free_at + self.round_trip_seconds / 2
+
+
+class Lane:
+    """One connection's one direction over a link, into `out`. `run` must be running while `send` is used."""
+
+    def __init__(self, link: Link, way: Way, out: asyncio.StreamWriter) -> None:
+        self._link = link
+        self._way = way
+        self._out = out
+        self._travelling: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(WAITING_PIECES)
+
+    async def send(self, block: bytes) -> None:
+        """Returns when the bytes have left, not when they have arrived."""
+        for start in range(0, len(block), PIECE_BYTES):
+            piece = block[start : start + PIECE_BYTES]
+            await self._travelling.put((await self._link.leave(self._way, len(piece)), piece))
+
+    async def arrived(self) -> None:
+        """Wait until everything that was sent has arrived."""
+        await self._travelling.join()
+
+    async def run(self) -> None:
+        """Hand over each piece when its time has come, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due, piece = await self._travelling.get()
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            self._out.write(piece)
+            await self._out.drain()
+            self._travelling.task_done()
