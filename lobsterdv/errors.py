@@ -13,6 +13,7 @@
     |  |- UnsafePath                         a path that may not be used
     |- ChangedMeanwhile                      a file changed while it was read
     |- LocalIOError                          the operating system refused: disk full, read-only, ...
+    |  |- NoSpace                            it would: there is less room than is about to be written
     |- ContentError                 exit 3
     |  |- MissingContent   CorruptContent    never confused with each other
     |- RemoteError                  exit 4
@@ -31,6 +32,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar
+
+from lobsterdv.units import size
 
 
 class LobsterError(Exception):
@@ -171,6 +174,19 @@ class LocalIOError(LobsterError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.detail}" if self.path else self.detail
+
+
+@dataclass(eq=False)
+class NoSpace(LocalIOError):
+    """Nothing was written. ``needed`` and ``free`` are bytes on the file system of ``path``; ``detail`` says for
+    what, when that is more than one thing."""
+
+    needed: int = 0
+    free: int = 0
+
+    def __str__(self) -> str:
+        parts = f" ({self.detail})" if self.detail else ""
+        return f"{self.path}: not enough room: {size(self.needed)} are needed{parts}, {size(self.free)} are free"
 
 
 class ContentError(LobsterError):

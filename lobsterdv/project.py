@@ -28,6 +28,7 @@ from lobsterdv.git import Git
 from lobsterdv.index.database import Index
 from lobsterdv.index.ledger import IndexLedger
 from lobsterdv.ops.context import Project
+from lobsterdv.space import free_bytes
 from lobsterdv.stores.base import Store
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def wire(git: Git, variables: Mapping[str, str], *, observer: Observer, flags: L
         host=platform.node(),
         open_store=opener,
         observer=observer,
+        free_bytes=free_bytes,
     )
 
 

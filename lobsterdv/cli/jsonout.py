@@ -14,7 +14,7 @@ from lobsterdv.digest import Digest
 Plain: TypeAlias = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 
 FORMAT: Final = 1
-INTERNAL: Final = {("FetchReport", "entries")}
+INTERNAL: Final = {("FetchReport", "entries"), ("FetchReport", "tight")}
 """Fields of reports that verbs hand to each other, by class and name."""
 
 

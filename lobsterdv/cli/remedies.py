@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from lobsterdv import errors
@@ -15,6 +16,7 @@ from lobsterdv.cli.refusals import refusal
 from lobsterdv.cli.situation import Remedy, Situation
 from lobsterdv.cli.words import quote, short
 from lobsterdv.errors import LobsterError
+from lobsterdv.space import existing
 
 SUFFIX: Final = ".ldv.yaml"
 
@@ -122,6 +124,16 @@ def _local_io(error: errors.LocalIOError, at: Situation) -> list[Remedy]:
         case errno.EMFILE | errno.ENFILE:
             return [Remedy("ulimit -n 4096", "allows more open files")]
     return [Remedy(at.words.ldv("doctor"))]
+
+
+def _no_space(error: errors.NoSpace, at: Situation) -> list[Remedy]:
+    found = []
+    if at.command in ("checkout", "pull"):
+        again = f"LOBSTERDV_CACHE_LINK=hardlink,copy {at.again()}"
+        found.append(Remedy(again, "one copy, read-only, for the cache and the work tree on one disk"))
+    if at.command != "checkout":
+        found.append(Remedy("export LOBSTERDV_CACHE_DIR=DIR", "a cache on another disk; the key `cache.dir` keeps it"))
+    return [*found, Remedy(f"df -h {quote(str(existing(Path(error.path))))}", "free some space")]
 
 
 def _missing(error: errors.MissingContent, at: Situation) -> list[Remedy]:
@@ -249,6 +261,7 @@ TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     errors.UnsafePath: _unsafe_path,
     errors.ChangedMeanwhile: _changed_meanwhile,
     errors.LocalIOError: _local_io,
+    errors.NoSpace: _no_space,
     errors.MissingContent: _missing,
     errors.CorruptContent: _corrupt,
     errors.KeyMissing: _key_missing,

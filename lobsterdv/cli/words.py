@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from lobsterdv.units import size as size
+
 # Control characters drive terminals, lone surrogates are bytes that are no UTF-8, and the others are
 # invisible or turn the direction of writing: none may reach a screen from a file name.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2066-\u206f\ufeff]")
-_UNITS: Final = ("kB", "MB", "GB", "TB", "PB", "EB")
 _LINE_ENDS: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -68,16 +69,6 @@ def quote(text: str) -> str:
     if not _UNSAFE.search(text):
         return shlex.quote(text)
     return "$'" + _UNSAFE.sub(_escaped, text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
-
-
-def size(number: int) -> str:
-    """Bytes in decimal units: ``512 B``, ``18.3 MB``."""
-    if number < 1000:
-        return f"{number} B"
-    power = 1
-    while number >= 999_950 * 1000 ** (power - 1) and power < len(_UNITS):
-        power += 1
-    return f"{number / 1000**power:.1f} {_UNITS[power - 1]}"
 
 
 def count(number: int, noun: str) -> str:

@@ -25,6 +25,7 @@ from lobsterdv.ops.addition import Addition, prepare, take_in
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
+from lobsterdv.ops.room import require_room_to_add
 from lobsterdv.ops.targets import by_dataset, check_targets
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
@@ -64,7 +65,8 @@ def add(
 ) -> AddReport:
     """Keep the files and directories at ``paths`` (relative to the project) as new versions.
 
-    Each path fails alone. Unchanged datasets cost stats. May be repeated and raced: pointers are
+    Each path fails alone; where the cache has not the room for all of them, NoSpace is raised before the first byte
+    is written. Unchanged datasets cost stats. May be repeated and raced: pointers are
     replaced whole, the last writer's stands.
     """
     report = AddReport()
@@ -77,7 +79,9 @@ def add(
             prepared.append(prepare(project, dataset, parts, known))
         except LobsterError as error:
             report.failures.append(Failure(dataset, error))
-    observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
+    unread_bytes = sum(a.unread_bytes for a in prepared)
+    require_room_to_add(project, prepared, unread_bytes=unread_bytes)
+    observer(Started("hashing", unread_bytes, sum(len(a.unread) for a in prepared)))
     taken = []
     with Intake(project.cache) as intake:
         for addition in prepared:

@@ -58,6 +58,10 @@ class Addition:
         """Where a file's bytes are: in its place, or in the cache, when it is a link that checkout made."""
         return self.linked.get(item.path) or (self.place / item.path if item.path else self.place)
 
+    def is_small(self, item: Found) -> bool:
+        """True for a file that rests in a pack."""
+        return self.is_directory and item.signature.size < SMALL_BYTES and item.path not in self.linked
+
     @property
     def unread_bytes(self) -> int:
         return sum(item.signature.size for item in self.unread)
@@ -113,11 +117,8 @@ def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: 
 def take_in(project: Project, addition: Addition, intake: Intake, *, progress: Callable[[int], None]) -> None:
     """Read what must be read into the cache and complete the entries. Raises ChangedMeanwhile, LocalIOError."""
 
-    def is_small(item: Found) -> bool:
-        return addition.is_directory and item.signature.size < SMALL_BYTES and item.path not in addition.linked
-
-    small = [item for item in addition.unread if is_small(item)]
-    big = [item for item in addition.unread if not is_small(item)]
+    small = [item for item in addition.unread if addition.is_small(item)]
+    big = [item for item in addition.unread if not addition.is_small(item)]
 
     def read_batch(batch: list[Found]) -> _Rows:
         rows = []

@@ -19,11 +19,11 @@ from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select, work_pointers, write_pointer
 from lobsterdv.ops.exchange import exchange
-from lobsterdv.ops.fetch import entries_below
 from lobsterdv.ops.gitfiles import ignore_dataset
 from lobsterdv.ops.journal import tidy
 from lobsterdv.ops.plan import Plan, make_plan
-from lobsterdv.ops.resolve import entries_of
+from lobsterdv.ops.resolve import entries_below, entries_of
+from lobsterdv.ops.room import require_room_for, require_room_to_check_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,15 @@ def checkout(
     force: bool = False,
     ignore_missing: bool = False,
     selected: Sequence[tuple[Selected, Sequence[Entry]]] | None = None,
+    tight: bool | None = None,
     observer: Observer,
 ) -> CheckoutReport:
     """Make the work tree hold what the pointers name, or, with ``rev``, what they named there (the pointers
     of whole datasets are then written too, like ``git checkout REV -- PATH`` does).
 
     Each selection fails alone, before anything of it is changed. ``selected`` hands over selections whose
-    entries are known already. May be repeated.
+    entries are known already, ``tight`` whether room is short. Raises NoSpace before anything is written when
+    there is too little. May be repeated.
     """
     report = CheckoutReport(rev)
     if selected is None:
@@ -74,10 +76,12 @@ def checkout(
             except LobsterError as error:
                 if not (ignore_missing and isinstance(error, MissingContent)):
                     report.failures.append(Failure(selection.dataset.path, error))
+    if tight is None:
+        tight = require_room_to_check_out(project, dict(selected))
     observer(Started("checking out", sum(e.size for _, entries in selected for e in entries)))
     for selection, entries in selected:
         try:
-            report.checked_out.append(_one(project, selection, entries, rev, force, observer))
+            report.checked_out.append(_one(project, selection, entries, rev, force, tight, observer))
         except LobsterError as error:
             if not (ignore_missing and isinstance(error, MissingContent)):
                 report.failures.append(Failure(selection.dataset.path, error))
@@ -86,7 +90,13 @@ def checkout(
 
 
 def _one(
-    project: Project, selection: Selected, entries: Sequence[Entry], rev: str | None, force: bool, observer: Observer
+    project: Project,
+    selection: Selected,
+    entries: Sequence[Entry],
+    rev: str | None,
+    force: bool,
+    tight: bool,
+    observer: Observer,
 ) -> CheckedOut:
     dataset, below = selection
     pointer = dataset.pointer
@@ -98,6 +108,8 @@ def _one(
         raise MissingContent(dataset.path, str(pointer.digest), "the cache", size)
     if not force:
         plan.refuse_unsaved()
+    if tight:
+        require_room_for(project, selection, plan)
     trash = exchange(project, plan, started=started, observer=observer)
     changed = False
     if rev is not None and not below:

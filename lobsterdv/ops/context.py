@@ -18,7 +18,8 @@ from lobsterdv.stores.base import Store
 
 @dataclass
 class Project:
-    """One open project. Threads may share it. ``root`` and ``state`` are absolute; ``now`` is seconds since 1970."""
+    """One open project. Threads may share it. ``root`` and ``state`` are absolute; ``now`` is seconds since 1970,
+    ``free_bytes`` what may still be written on a file system, None where that cannot be told."""
 
     root: Path
     state: Path
@@ -30,6 +31,7 @@ class Project:
     host: str
     open_store: Callable[[Remote], Store]
     observer: Observer
+    free_bytes: Callable[[Path], int | None]
     _stores: dict[str, Store] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

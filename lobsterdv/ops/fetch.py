@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv import workers
@@ -26,7 +26,8 @@ from lobsterdv.formats.table import Table
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
-from lobsterdv.ops.resolve import entries_of, listing_from_table
+from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
+from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.wishes import wishes
 
 _TOGETHER_BYTES = 64 << 20  # as in push: light datasets side by side, heavy ones one after another
@@ -51,6 +52,8 @@ class FetchReport:
     failures: list[Failure] = field(default_factory=list)
     entries: dict[Selected, Sequence[Entry]] = field(default_factory=dict)
     """What each selection consists of, for the checkout that follows; not part of the JSON."""
+    tight: bool | None = None
+    """Whether free space is so short that a checkout must look closely; None when it was not asked for. Nor is this."""
 
 
 def fetch(
@@ -60,13 +63,15 @@ def fetch(
     remote: str | None = None,
     rev: str | None = None,
     everything: bool = False,
+    checking_out: bool = False,
     jobs: int | None = None,
     observer: Observer,
 ) -> FetchReport:
     """Bring what the pointers (of the work tree, of ``rev``, or of all history) name and the cache lacks.
 
     The remote is asked only when something is missing. Each selection fails alone; a remote that cannot
-    be used fails them all. May be repeated: what arrived stays.
+    be used fails them all. Raises NoSpace before any content comes when there is not the room for it, nor,
+    with ``checking_out``, for the checkout that follows. May be repeated: what arrived stays.
     """
     config = project.remote(remote)
     if everything:
@@ -94,6 +99,7 @@ def fetch(
         report.failures += [Failure(s.dataset.path, _missing(s, error.url)) for s in incomplete]
         return report
     report.url = room.url
+    report.tight = require_room_to_fetch(project, room, incomplete, report.entries, checking_out=checking_out)
     _bring_all(project, room, incomplete, report, observer)
     return report
 
@@ -212,16 +218,6 @@ def _entries(project: Project, selection: Selected, manifest: Manifest, table: T
         listing: Listing = listing_from_table(project, dataset.path, pointer.digest, table, where)
         return entries_below(listing.entries, below, dataset.path)
     return entries_below(table.entries, below, dataset.path)
-
-
-def entries_below(entries: Iterable[Entry], below: str, dataset: str) -> Sequence[Entry]:
-    """Entries at or below a path of a directory; all of them for the empty path. Raises NotTracked."""
-    if not below:
-        return tuple(entries)
-    hits = [e for e in entries if e.path == below or e.path.startswith(below + "/")]
-    if not hits:
-        raise NotTracked(f"{dataset}/{below}")
-    return hits
 
 
 def _is_here(project: Project, selection: Selected, report: FetchReport) -> bool:

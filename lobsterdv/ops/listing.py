@@ -17,9 +17,8 @@ from lobsterdv.index.seen import load_seen
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
-from lobsterdv.ops.fetch import entries_below
 from lobsterdv.ops.presence import Presence
-from lobsterdv.ops.resolve import entries_of, listing_from_table
+from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 from lobsterdv.stores.base import Store
 
 Where = Literal["here", "remote", "both", "nowhere", "partly here", "unknown"]

@@ -35,8 +35,9 @@ def pull(
     What the cache turns out to hold damaged is fetched again, once.
     With ``ignore_missing`` a version that is nowhere is left out of the failures.
     """
-    fetched = fetch(project, paths, remote=remote, rev=rev, jobs=jobs, observer=observer)
-    placed = checkout(project, rev=rev, force=force, selected=list(fetched.entries.items()), observer=observer)
+    fetched = fetch(project, paths, remote=remote, rev=rev, checking_out=True, jobs=jobs, observer=observer)
+    chosen = list(fetched.entries.items())
+    placed = checkout(project, rev=rev, force=force, selected=chosen, tight=fetched.tight, observer=observer)
     damaged = {f.path for f in placed.failures if isinstance(f.error, CorruptContent)}
     if damaged:
         _heal(project, fetched, placed, damaged, remote=remote, rev=rev, force=force, jobs=jobs, observer=observer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lobsterdv.digest import Digest
-from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.errors import CorruptContent, MissingContent, NotTracked
 from lobsterdv.formats.listing import Entry, EntryType, Listing, digest_of_listing, encode_listing
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.formats.table import Table
@@ -30,6 +30,16 @@ def entries_of(project: Project, name: str, pointer: Pointer, *, tables: Iterabl
                 project.cache.put_listing(pointer.digest, encode_listing(listing))
                 return listing.entries
         raise error
+
+
+def entries_below(entries: Iterable[Entry], below: str, dataset: str) -> Sequence[Entry]:
+    """Entries at or below a path of a directory; all of them for the empty path. Raises NotTracked."""
+    if not below:
+        return tuple(entries)
+    hits = [e for e in entries if e.path == below or e.path.startswith(below + "/")]
+    if not hits:
+        raise NotTracked(f"{dataset}/{below}")
+    return hits
 
 
 def listing_from_table(project: Project, name: str, version: Digest, table: Table, where: str) -> Listing:

@@ -15,8 +15,7 @@ from lobsterdv.formats.table import Content
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Selected, pointers, select
-from lobsterdv.ops.fetch import entries_below
-from lobsterdv.ops.resolve import entries_of
+from lobsterdv.ops.resolve import entries_below, entries_of
 
 
 def open_stream(

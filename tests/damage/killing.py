@@ -87,20 +87,37 @@ class Nursery:
 
     def in_words(self, args: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Said:
         """Type ``lobsterdv ARGS``, as people do."""
-        (answer,) = self._ask([{"args": list(args), "cwd": str(cwd), "env": dict(env), "uid": 0, "limit_mib": 0}])
+        (answer,) = self._ask(
+            [{"args": list(args), "cwd": str(cwd), "env": dict(env), "uid": 0, "limit_mib": 0, "blind": False}]
+        )
         return Said(answer["code"], answer["out"], answer["err"], answer["seconds"], answer["peak_mib"])
 
     def command(
-        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], *, uid: int = 0, limit_mib: int = 0
+        self,
+        args: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        uid: int = 0,
+        limit_mib: int = 0,
+        blind: bool = False,
     ) -> Said:
-        """Type ``lobsterdv ARGS --json`` in ``cwd``, as user ``uid`` and with that much address space at most."""
-        return self.crowd([args], cwd, env, uid=uid, limit_mib=limit_mib)[0]
+        """Type ``lobsterdv ARGS --json`` in ``cwd``, as user ``uid``, with that much address space at most, and, when
+        ``blind``, where no file system tells how much room is left."""
+        return self.crowd([args], cwd, env, uid=uid, limit_mib=limit_mib, blind=blind)[0]
 
     def crowd(
-        self, commands: Sequence[Sequence[str]], cwd: Path, env: Mapping[str, str], *, uid: int = 0, limit_mib: int = 0
+        self,
+        commands: Sequence[Sequence[str]],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        uid: int = 0,
+        limit_mib: int = 0,
+        blind: bool = False,
     ) -> list[Said]:
         """All commands at once, each in a process of its own."""
-        common = {"cwd": str(cwd), "env": dict(env), "uid": uid, "limit_mib": limit_mib}
+        common = {"cwd": str(cwd), "env": dict(env), "uid": uid, "limit_mib": limit_mib, "blind": blind}
         answers = self._ask([{"args": _as_json(list(args)), **common} for args in commands])
         assert not any(answer["killed"] for answer in answers), answers
         return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
@@ -186,6 +203,10 @@ def _type_command(job: dict[str, Any]) -> int:
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
+    if job["blind"]:
+        import lobsterdv.project
+
+        lobsterdv.project.free_bytes = lambda folder: None
     if job["limit_mib"]:
         resource.setrlimit(resource.RLIMIT_AS, (job["limit_mib"] << 20, job["limit_mib"] << 20))
     if job["uid"]:

@@ -1,4 +1,8 @@
-"""A disk that is full or may not be written: one line says so, nothing is lost, and with room it works."""
+"""A disk that is full or may not be written: one line says so, nothing is lost, and with room it works.
+
+``blind`` is a file system that does not tell how much is left, or is filled by others meanwhile: the disk is full in
+the middle of the work. Where it tells, the work is refused before it begins (``tests/ops/test_room.py``).
+"""
 
 from __future__ import annotations
 
@@ -61,7 +65,7 @@ def test_no_room_in_the_cache_to_add(lab: Lab, nursery: Nursery, tmp_path: Path,
     before = picture(lab.root / "d"), picture(lab.root / "f.bin")
     with small_disk(tmp_path / "disk", kib) as disk:
         env = {**lab.env, "LOBSTERDV_CACHE_DIR": str(disk / "cache")}
-        said = nursery.command(["add", "d", "f.bin"], lab.root, env)
+        said = nursery.command(["add", "d", "f.bin"], lab.root, env, blind=True)
         complains(said, code=1, error="LocalIOError", about="disk is full")
         assert (picture(lab.root / "d"), picture(lab.root / "f.bin")) == before
         check_cache(disk / "cache")
@@ -83,7 +87,7 @@ def test_no_room_in_the_cache_to_fetch(lab: Lab, nursery: Nursery, tmp_path: Pat
     lab.push()
     with small_disk(tmp_path / "disk", kib) as disk:
         env = {**lab.env, "LOBSTERDV_CACHE_DIR": str(disk / "cache")}
-        said = nursery.command(["fetch"], lab.root, env)
+        said = nursery.command(["fetch"], lab.root, env, blind=True)
         complains(said, code=1, error="LocalIOError", about="disk is full")
         check_cache(disk / "cache")
         assert not list((disk / "cache/tmp").glob("*")), "temps are left, and the disk stays full"
@@ -111,7 +115,7 @@ def test_no_room_in_the_work_tree(nursery: Nursery, tmp_path: Path, kib: int) ->
         lab.checkout("d", "f.bin", rev="HEAD~1")
         lab.close()
         subprocess.run(["mount", "-o", f"remount,size={kib}k", str(disk)], check=True)
-        said = nursery.command(["checkout", "d", "f.bin", "--rev", "v2"], lab.root, lab.env)
+        said = nursery.command(["checkout", "d", "f.bin", "--rev", "v2"], lab.root, lab.env, blind=True)
         complains(said, code=1, error="LocalIOError", about="disk is full")
         for name, before, after in zip(("d", "f.bin"), old, new, strict=True):
             assert picture(lab.root / name) in (before, after), f"{name} is neither old nor new"
@@ -127,7 +131,7 @@ def test_a_file_that_does_not_fit_is_not_cut_off(lab: Lab, nursery: Nursery) -> 
     shutil.rmtree(lab.path("data/d"))
     with small_disk(lab.path("data"), 64) as disk:
         lab.git("checkout", "-q", ".")
-        said = nursery.command(["checkout"], lab.root, lab.env)
+        said = nursery.command(["checkout"], lab.root, lab.env, blind=True)
         complains(said, code=1, error="LocalIOError", about="disk is full")
         assert not lab.path("data/d").exists() and not list(disk.glob(".lobsterdv*"))
 
