@@ -6,7 +6,7 @@ waits between them is bounded (about 250 MB in all).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from lobsterdv import workers
@@ -42,20 +42,25 @@ class Block(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Where a run lies now: object, offset, stored length of each chunk; digests of chunks that had none yet."""
+    """Where chunks of ``owner`` lie now, from number ``first`` on: at ``offset`` in an object, with these stored
+    lengths; ``digests`` of those that had not been compared yet."""
 
-    run: Run
-    object: StoredObject
+    owner: int
+    first: int
+    lengths: Sequence[int]
     offset: int
     stored: Sequence[int]
     digests: Sequence[Digest] | None
 
 
 class _Packed(NamedTuple):
+    """A block as it will be stored; what it was made from is let go."""
+
     data: bytes
     codec: str
     group: int
-    rows: Sequence[tuple[Run, int, Sequence[int], Sequence[Digest] | None]]
+    raw_bytes: int
+    rows: Sequence[Stored]
 
 
 def gather(runs: Iterable[Run], group: int) -> Iterator[Block]:
@@ -73,16 +78,25 @@ def gather(runs: Iterable[Run], group: int) -> Iterator[Block]:
 
 
 def store_blocks(
-    remote: Remote, blocks: Iterable[Block], storage: Storage, heads: Heads, *, jobs: int, name: str
-) -> Iterator[list[Stored]]:
-    """Send blocks as objects of at most 16 MiB; yields where their runs lie, in order. Every object was seen at
+    remote: Remote,
+    blocks: Iterable[Block],
+    storage: Storage,
+    heads: Heads,
+    *,
+    jobs: int,
+    name: str,
+    progress: Callable[[int], None],
+) -> Iterator[tuple[StoredObject, list[Stored]]]:
+    """Send blocks as objects of at most 16 MiB; yields what each holds, in order. Every object was seen at
     the remote when it is yielded. Raises CorruptContent, RemoteError."""
 
     def pack(block: Block) -> _Packed:
         return _pack(block, storage, name=name)
 
-    def send(parts: list[_Packed]) -> list[Stored]:
-        return _send(remote, parts, heads, name=name)
+    def send(parts: list[_Packed]) -> tuple[StoredObject, list[Stored]]:
+        sent = _send(remote, parts, heads, name=name)
+        progress(sum(part.raw_bytes for part in parts))
+        return sent
 
     packed = workers.each(pack, blocks, jobs=min(jobs, _PACKERS), ahead=_PACKERS + 1)
     yield from workers.each(send, _filled(packed), jobs=min(jobs, _SENDERS), ahead=_SENDERS)
@@ -90,6 +104,7 @@ def store_blocks(
 
 def _pack(block: Block, storage: Storage, *, name: str) -> _Packed:
     data = block.runs[0].piece.data if len(block.runs) == 1 else b"".join(run.piece.data for run in block.runs)
+    raw_bytes = len(data)
     lengths = [n for run in block.runs for n in run.piece.lengths]
     codec = block.codec or (ZSTD if zstd_pays(sample_of(data, lengths), storage.level) else RAW)
     digests = None if all(run.is_cut for run in block.runs) else name_chunks(memoryview(data), lengths)
@@ -101,9 +116,10 @@ def _pack(block: Block, storage: Storage, *, name: str) -> _Packed:
     first = offset = 0
     for run in block.runs:
         chunks = slice(first, first + len(run.piece.lengths))
-        rows.append((run, offset, stored[chunks], digests[chunks] if digests is not None and not run.is_cut else None))
+        names = digests[chunks] if digests is not None and not run.is_cut else None
+        rows.append(Stored(run.owner, run.piece.first, run.piece.lengths, offset, stored[chunks], names))
         first, offset = chunks.stop, offset + sum(stored[chunks])
-    return _Packed(data, codec, block.group, rows)
+    return _Packed(data, codec, block.group, raw_bytes, rows)
 
 
 def _filled(packed: Iterable[_Packed]) -> Iterator[list[_Packed]]:
@@ -121,16 +137,16 @@ def _filled(packed: Iterable[_Packed]) -> Iterator[list[_Packed]]:
         yield parts
 
 
-def _send(remote: Remote, parts: list[_Packed], heads: Heads, *, name: str) -> list[Stored]:
+def _send(remote: Remote, parts: list[_Packed], heads: Heads, *, name: str) -> tuple[StoredObject, list[Stored]]:
     data = parts[0].data if len(parts) == 1 else b"".join(part.data for part in parts)
     target = StoredObject(digest_of(data), len(data), parts[0].codec)
     if not heads.has(target):
         remote.store.put(object_key(target.digest), data)
         heads.arrived(target, name=name)
-        heads.sent.add(packed_bytes=sum(len(run.piece.data) for part in parts for run, *_ in part.rows))
-    found = []
-    start = 0
-    for part in parts:
-        found += [Stored(run, target, start + at, stored, digests) for run, at, stored, digests in part.rows]
+        heads.sent.add(packed_bytes=sum(part.raw_bytes for part in parts))
+    rows = list(parts[0].rows)
+    start = len(parts[0].data)
+    for part in parts[1:]:
+        rows += [row._replace(offset=start + row.offset) for row in part.rows]
         start += len(part.data)
-    return found
+    return target, rows

@@ -70,9 +70,11 @@ class Sending:
         if self._bases.have_chunks and not self._storage.plain:
             self._bits = self._bases.average_bits({w.path for w in new})
         blocks = self._blocks(new, jobs=jobs)
-        for rows in store_blocks(remote, blocks, self._storage, self._heads, jobs=jobs, name=self._name):
+        for item, rows in store_blocks(
+            remote, blocks, self._storage, self._heads, jobs=jobs, name=self._name, progress=self._progress
+        ):
             for row in rows:
-                self._arrived(row)
+                self._arrived(item, row)
         assert not self._drafts
         for content in send_whole(
             self._source, self._verbatim, self._heads,
@@ -83,12 +85,13 @@ class Sending:
 
     def _blocks(self, new: Sequence[Wanted], *, jobs: int) -> Iterator[Block]:
         """New bytes in blocks: small files and ranges together, each compressed file by itself."""
+        if self._storage.plain:
+            self._leave_plain(new)
+            return
         small = [w for w in new if w.size < SHARED_BELOW_BYTES]
         large: list[tuple[Wanted, Cut | None]] = [(w, None) for w in new if w.size >= SHARED_BELOW_BYTES]
-        if self._storage.plain:
-            small, large = [w for w in small if not w.size], [(w, None) for w in new if w.size]
         shared = self._small_runs(small, jobs=jobs)
-        if self._bases.have_chunks and not self._storage.plain:
+        if self._bases.have_chunks:
             left: list[tuple[Wanted, Cut | None]] = []
             yield from gather(chain(shared, self._large_runs((w for w, _ in large), left)), _SHARED)
             large = left
@@ -96,6 +99,15 @@ class Sending:
             yield from gather(shared, _SHARED)
         for group, (item, cut) in enumerate(large, start=_SHARED + 1):
             yield from self._whole(item, cut, group)
+
+    def _leave_plain(self, new: Sequence[Wanted]) -> None:
+        for item in new:
+            bits = bits_for(item.size, None)
+            if item.size:
+                self._verbatim.append(Whole(item.digest, item.size, bits))
+                self._note(item, "plain", 0, 1, "")
+            else:
+                self._start(item, bits, None)
 
     def _small_runs(self, small: Sequence[Wanted], *, jobs: int) -> Iterator[Run]:
         """Small files, in listing order: all of each, or its new chunks."""
@@ -142,10 +154,9 @@ class Sending:
         bits = cut.average_bits if cut is not None else bits_for(item.size, self._bits.get(item.path))
         descriptor = self._source.open(item.digest, name=self._name)
         try:
-            if self._storage.plain or not zstd_pays(sample_of_file(descriptor), self._storage.level):
+            if not zstd_pays(sample_of_file(descriptor), self._storage.level):
                 self._verbatim.append(Whole(item.digest, item.size, bits, cut))
-                how: How = "plain" if self._storage.plain else "whole"
-                self._note(item, how, 0, 1, "" if self._storage.plain else "zstd would not make it smaller")
+                self._note(item, "whole", 0, 1, "zstd would save too little" if self._storage.level else "")
                 return
             self._note(item, "compressed", 0, 1, "")
             owner = self._start(item, bits, cut)
@@ -187,6 +198,7 @@ class Sending:
                 yield segment, offset
             else:
                 self._heads.sent.add(reused_bytes=size)
+                self._progress(size)
                 self._place(owner, segment.first, segment.object, segment.offset, segment.stored, lengths, None)
             offset += size
 
@@ -198,15 +210,15 @@ class Sending:
             self._done[item.digest] = Content(item.digest, 0, bits, (), (), (), ())
         return owner
 
-    def _arrived(self, row: Stored) -> None:
-        piece, draft = row.run.piece, self._drafts[row.run.owner]
-        if draft.cut is not None and row.digests is not None and not draft.agrees(piece.first, row.digests):
+    def _arrived(self, item: StoredObject, row: Stored) -> None:
+        draft = self._drafts[row.owner]
+        if draft.cut is not None and row.digests is not None and not draft.agrees(row.first, row.digests):
             descriptor = self._source.open(draft.digest, name=self._name)
             try:  # the disk gave two answers
                 raise self._source.damaged(draft.digest, hash_descriptor(descriptor)[0], name=self._name)
             finally:
                 os.close(descriptor)
-        self._place(row.run.owner, piece.first, row.object, row.offset, row.stored, piece.lengths, row.digests)
+        self._place(row.owner, row.first, item, row.offset, row.stored, row.lengths, row.digests)
 
     def _place(
         self,
@@ -220,7 +232,6 @@ class Sending:
     ) -> None:
         draft = self._drafts[owner]
         draft.place(first, item, offset, stored, lengths, digests)
-        self._progress(sum(lengths))
         if draft.is_complete:
             self._done[draft.digest] = self._drafts.pop(owner).content()
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lobsterdv import workers
-from lobsterdv.blobs.cutting import Cut, cut_file
+from lobsterdv.blobs.cutting import Cut, cut_data, cut_file
 from lobsterdv.blobs.heads import Heads
+from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.source import Source
 from lobsterdv.digest import Digest, hash_descriptor
 from lobsterdv.errors import ContentError
@@ -73,6 +74,13 @@ def _send(
 ) -> Content:
     target = StoredObject(item.digest, item.size)
     there = heads.has(target)
+    if item.size < SMALL_BYTES:
+        data = source.read_small(item.digest, name=name)  # perhaps in a pack
+        cut = cut_data(data, item.digest, item.average_bits)
+        if not there:
+            heads.remote.store.put(object_key(item.digest), data)
+        progress(item.size)
+        return _seen(item, cut, heads, there, name=name)
     descriptor = source.open(item.digest, name=name)
     try:
         if there or item.size <= part_threshold:
@@ -85,6 +93,11 @@ def _send(
             cut = _send_parts(source, descriptor, item, heads, jobs, name, progress)
     finally:
         os.close(descriptor)
+    return _seen(item, cut, heads, there, name=name)
+
+
+def _seen(item: Whole, cut: Cut, heads: Heads, there: bool, *, name: str) -> Content:
+    target = StoredObject(item.digest, item.size)
     if not there:
         heads.arrived(target, name=name)
         heads.sent.add(packed_bytes=item.size)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lobsterdv.ops.init import InitReport
     from lobsterdv.ops.moving import MoveReport, RemoveReport, UnprotectReport
     from lobsterdv.ops.pull import PullReport
-    from lobsterdv.ops.push import PushReport
+    from lobsterdv.ops.push import Decision, PushedVersion, PushReport
 
 FEW = 10
 """Up to so many datasets of which there is nothing to say get a line each; of more, the number."""
@@ -50,7 +50,7 @@ def added(report: AddReport, words: Words, message: str | None) -> Done:
     return Done(report, report.failures, lines=lines, hints=following(commands))
 
 
-def pushed(report: PushReport, words: Words, took: str) -> Done:
+def pushed(report: PushReport, words: Words, took: str, *, verbose: bool) -> Done:
     remote = f"{report.remote} ({safe(report.url)})"
     lines = []
     same = [row for row in report.versions if row.outcome == "up to date"]
@@ -61,6 +61,8 @@ def pushed(report: PushReport, words: Words, took: str) -> Done:
             sent = f"{size(row.new_bytes)} sent" if row.outcome != "up to date" else ""
             rows.append([row.outcome, words.path(row.path), size(row.size), short(row.digest), sent + older])
     lines += table(rows, right=[2])
+    if verbose:
+        lines += table([_stored_row(row, d, words) for row in report.versions for d in row.stored], right=[2])
     if len(same) > FEW:
         lines.append(f"{count(len(same), 'dataset')} up to date")
     if not report.versions and not report.failures:
@@ -76,6 +78,16 @@ def pushed(report: PushReport, words: Words, took: str) -> Done:
     elif any(row.outcome == "pushed" and row.current for row in report.versions):
         hints = following([words.git("push")])
     return Done(report, report.failures, lines=lines, hints=hints)
+
+
+def _stored_row(row: PushedVersion, decision: Decision, words: Words) -> list[str]:
+    """How one file was stored, and why."""
+    inside = decision.path if decision.path != row.path else ""
+    told = {
+        "ranges": f"{decision.reused / max(decision.size, 1):.1%} of it was there, in {count(decision.ranges, 'range')}",
+        "compressed": "zstd",
+    }.get(decision.how, decision.why)
+    return [f"  {decision.how}", words.path(f"{row.path}/{inside}".rstrip("/")), size(decision.size), told]
 
 
 def fetched(report: FetchReport, failures: Sequence[Failure], words: Words, rev: str | None, took: str) -> Done:

@@ -64,7 +64,7 @@ def push_command(
         plain=plain,
         observer=session.observer,
     )
-    return pushed(report, session.words, duration(session.seconds))
+    return pushed(report, session.words, duration(session.seconds), verbose=session.verbose)
 
 
 @verb("fetch", report="lobsterdv.ops.fetch:FetchReport")

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import random
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.cache import Cache
-from lobsterdv.digest import Digest
+from lobsterdv.blobs.download import fetch_contents
+from lobsterdv.blobs.heads import Heads, Sent
+from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.remote import Remote, create_marker
+from lobsterdv.blobs.sending import Wanted
+from lobsterdv.blobs.source import CacheSource
+from lobsterdv.blobs.storage import Storage
+from lobsterdv.blobs.upload import send_contents
+from lobsterdv.digest import Digest, digest_of
+from lobsterdv.errors import ContentError
+from lobsterdv.formats.table import Content, Table
 from lobsterdv.signature import Signature
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.memory import MemoryStore
@@ -72,3 +84,46 @@ def in_quarantine(cache: Cache, digest: Digest) -> bool:
     """True when something of that name was set aside."""
     folder = cache.folder / "quarantine"
     return folder.is_dir() and any(digest.hex() in name for name in os.listdir(folder))
+
+
+AUTO = Storage()
+
+
+def remote_over(store: CountingStore, cache: Cache) -> Remote:
+    marker = create_marker(store, store_id="0" * 32)
+    store.calls.clear()
+    store.bytes_read = 0
+    return Remote(store, cache, marker, jobs=4)
+
+
+def upload(  # type: ignore[no-untyped-def]
+    remote: Remote, wanted: list[Wanted], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
+    storage: Storage = AUTO, jobs: int = 4, name: str = "n",
+):  # fmt: skip
+    sent = Sent()
+    return send_contents(
+        remote, CacheSource(remote.cache), wanted, Bases([Table((), tuple(placed or []))]), storage,
+        Heads(remote, jobs).counting(sent), part_threshold=threshold, jobs=jobs, name=name, progress=lambda n: None,
+    ), sent  # fmt: skip
+
+
+def send(remote: Remote, files: list[bytes], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
+         storage: Storage = AUTO):  # type: ignore[no-untyped-def]  # fmt: skip
+    with Intake(remote.cache) as intake:
+        intake.keep_verified([(digest_of(d), d) for d in files if len(d) < 256 << 10])
+        for data in files:
+            if len(data) >= 256 << 10:
+                intake.keep_plain(digest_of(data), data)
+    wanted = [Wanted(digest_of(d), len(d)) for d in files]
+    return upload(remote, wanted, placed, threshold=threshold, storage=storage)
+
+
+def fetch(remote: Remote, contents: list[Content], folder: Path) -> tuple[Cache, dict[Digest, ContentError]]:
+    cache = open_cache(folder)
+    with Intake(cache) as intake:
+        failed = fetch_contents(remote, contents, intake, packable=True, name="n", progress=lambda n: None)
+    return cache, failed
+
+
+def noise(size: int, seed: int) -> bytes:
+    return random.Random(seed).randbytes(size)

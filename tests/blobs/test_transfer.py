@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -11,35 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobsterdv.blobs import download
-from lobsterdv.blobs.bases import Bases
-from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.cutting import BLOCK_BYTES
-from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, fetch_contents, pieces_of, plan_ranges
-from lobsterdv.blobs.heads import Heads, Sent
+from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, pieces_of, plan_ranges
 from lobsterdv.blobs.intake import Intake
-from lobsterdv.blobs.remote import Remote, create_marker
+from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted, groups
-from lobsterdv.blobs.source import CacheSource
-from lobsterdv.blobs.storage import Storage
-from lobsterdv.blobs.upload import send_contents
 from lobsterdv.chunker import cut_lengths
-from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import ContentError, CorruptContent, MissingContent
+from lobsterdv.digest import digest_of
+from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, ZSTD, Content, Extent, StoredObject, Table, encode_table, parse_table
-from tests.blobs.places import CountingStore, open_cache, spoil
+from tests.blobs.places import CountingStore, fetch, noise, open_cache, remote_over, send, spoil, upload
 
 moderate = settings(max_examples=80, deadline=None)
-
-
-AUTO = Storage()
-
-
-def remote_over(store: CountingStore, cache: Cache) -> Remote:
-    marker = create_marker(store, store_id="0" * 32)
-    store.calls.clear()
-    store.bytes_read = 0
-    return Remote(store, cache, marker, jobs=4)
 
 
 @pytest.fixture
@@ -50,39 +33,6 @@ def store() -> CountingStore:
 @pytest.fixture
 def here(tmp_path: Path, store: CountingStore) -> Remote:
     return remote_over(store, open_cache(tmp_path / "here"))
-
-
-def upload(  # type: ignore[no-untyped-def]
-    remote: Remote, wanted: list[Wanted], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
-    storage: Storage = AUTO, jobs: int = 4, name: str = "n",
-):  # fmt: skip
-    sent = Sent()
-    return send_contents(
-        remote, CacheSource(remote.cache), wanted, Bases([Table((), tuple(placed or []))]), storage,
-        Heads(remote, jobs).counting(sent), part_threshold=threshold, jobs=jobs, name=name, progress=lambda n: None,
-    ), sent  # fmt: skip
-
-
-def send(remote: Remote, files: list[bytes], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
-         storage: Storage = AUTO):  # type: ignore[no-untyped-def]  # fmt: skip
-    with Intake(remote.cache) as intake:
-        intake.keep_verified([(digest_of(d), d) for d in files if len(d) < 256 << 10])
-        for data in files:
-            if len(data) >= 256 << 10:
-                intake.keep_plain(digest_of(data), data)
-    wanted = [Wanted(digest_of(d), len(d)) for d in files]
-    return upload(remote, wanted, placed, threshold=threshold, storage=storage)
-
-
-def fetch(remote: Remote, contents: list[Content], folder: Path) -> tuple[Cache, dict[Digest, ContentError]]:
-    cache = open_cache(folder)
-    with Intake(cache) as intake:
-        failed = fetch_contents(remote, contents, intake, packable=True, name="n", progress=lambda n: None)
-    return cache, failed
-
-
-def noise(size: int, seed: int) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 def test_many_small_files_are_one_object_and_come_back_in_one_read(
