@@ -9,6 +9,7 @@ from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, quote, safe, short, size, table
 
 if TYPE_CHECKING:
+    from lobsterdv.blobs.storage import Decision
     from lobsterdv.ops.add import Added, AddReport
     from lobsterdv.ops.checkout import CheckedOut, CheckoutReport
     from lobsterdv.ops.context import Failure
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lobsterdv.ops.init import InitReport
     from lobsterdv.ops.moving import MoveReport, RemoveReport, UnprotectReport
     from lobsterdv.ops.pull import PullReport
-    from lobsterdv.ops.push import Decision, PushedVersion, PushReport
+    from lobsterdv.ops.push import PushedVersion, PushReport
 
 FEW = 10
 """Up to so many datasets of which there is nothing to say get a line each; of more, the number."""
@@ -83,11 +84,14 @@ def pushed(report: PushReport, words: Words, took: str, *, verbose: bool) -> Don
 def _stored_row(row: PushedVersion, decision: Decision, words: Words) -> list[str]:
     """How one file was stored, and why."""
     inside = decision.path if decision.path != row.path else ""
-    told = {
-        "ranges": f"{decision.reused / max(decision.size, 1):.1%} of it was there, in {count(decision.ranges, 'range')}",
-        "compressed": "zstd",
-    }.get(decision.how, decision.why)
-    return [f"  {decision.how}", words.path(f"{row.path}/{inside}".rstrip("/")), size(decision.size), told]
+    share = decision.reused / max(decision.size, 1)
+    why = f"{share:.1%} of it was there, in {count(decision.ranges, 'range')}" if decision.how == "ranges" else ""
+    return [
+        f"  {decision.how}",
+        words.path(f"{row.path}/{inside}".rstrip("/")),
+        size(decision.size),
+        decision.why or why,
+    ]
 
 
 def fetched(report: FetchReport, failures: Sequence[Failure], words: Words, rev: str | None, took: str) -> Done:
