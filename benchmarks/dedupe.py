@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import data
@@ -94,8 +94,7 @@ class Lobsterdv:
 
     def __init__(self, folder: Path, compression: str) -> None:
         self.folder = folder
-        self._tool = tools.lobsterdv()
-        self._compression = compression
+        self._tool = replace(tools.lobsterdv(), settings=tools.compression("here", compression))
 
     @property
     def remote(self) -> Path:
@@ -110,6 +109,7 @@ class Lobsterdv:
         self._run("git", "init", "-q", "-b", "main")
         for line in ("init", f"remote add here {self.remote}", "remote default here"):
             self._run(*LOBSTERDV, *line.split())
+        tools.configure(self._tool, self.folder / "home")
 
     def push(self, name: str) -> None:
         """Add and push; what the report says must be what the remote grew by."""
@@ -128,9 +128,7 @@ class Lobsterdv:
         return target / name
 
     def _run(self, *argv: str, where: Path | None = None) -> str:
-        environment = tools.environment(self._tool, self.folder / "home")
-        environment["LOBSTERDV_COMPRESSION"] = self._compression
-        return _run(argv, where or self.place, environment)
+        return _run(argv, where or self.place, tools.environment(self._tool, self.folder / "home"))
 
 
 class Restic:

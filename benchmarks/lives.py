@@ -154,6 +154,7 @@ def _open(bench: Bench, tool: Tool, shape: Shape, life: str, folder: Path, refer
             _git(site, site.origin, "init -q -b main")
         for line in tool.set_up:
             _untimed(site.words(line), site.origin, site)
+        tools.configure(tool, site.folder / "home-origin")
         if tool.in_git:
             _git(site, site.origin, "add -A", "commit -qm set-up")
         _copy(reference / shape.name, site.origin / shape.name)

@@ -22,7 +22,8 @@ class Tool:
 
     `set_up` makes a fresh folder ready; only `steps` are timed. A tool that is `in_git` works in a git repository,
     where the set-up is committed, so that a clone is ready too. `check` must end with 0 when nothing changed and with
-    another code when something did. `cache` is where, in a repository, the tool keeps content.
+    another code when something did. `cache` is where, in a repository, the tool keeps content. `settings` are lines
+    of its user's configuration file.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Tool:
     version: str = "--version"
     help: str = "--help"
     environment: dict[str, str] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
 
 def all_tools(peers: Peers) -> dict[str, Tool]:
@@ -47,11 +49,14 @@ def all_tools(peers: Peers) -> dict[str, Tool]:
 
 def edit_tools(benched: tuple[Tool, ...]) -> tuple[Tool, ...]:
     """Those of `benched` that can add and push an edited file; lobsterdv also without compression."""
-    plain = lobsterdv()
-    setting = {**plain.environment, "LOBSTERDV_COMPRESSION": "none"}
-    plain = replace(plain, name="lobsterdv-none", environment=setting)
+    plain = replace(lobsterdv(), name="lobsterdv-none", settings=compression("bench", "none"))
     made = [tool for tool in benched if "archive" in tool.steps]
     return (plain, *made) if any(tool.name == "lobsterdv" for tool in made) else tuple(made)
+
+
+def compression(remote: str, value: str) -> tuple[str, ...]:
+    """Lobsterdv's settings for a remote of that name."""
+    return ("lobsterdv: 1", "remotes:", f"  {remote}:", f'    compression: "{value}"')
 
 
 def lobsterdv() -> Tool:
@@ -174,6 +179,15 @@ def arguments(line: str, shape: Shape, bucket: str, endpoint: str) -> list[str]:
         "matching": f"{shape.name}/*" if shape.is_folder else shape.name,
     }
     return [word.format(**filled) for word in line.split()]
+
+
+def configure(tool: Tool, home: Path) -> None:
+    """Write what the tool's user has configured, for `environment(tool, home)`; after the tool's set-up, because
+    settings of a remote need the remote."""
+    if tool.settings:
+        file = home / "config" / tool.program[-1] / "config.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text("\n".join(tool.settings) + "\n")
 
 
 def environment(tool: Tool, home: Path) -> dict[str, str]:
