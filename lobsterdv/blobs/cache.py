@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from lobsterdv import copying, durable
 from lobsterdv.blobs.packs import Packs
-from lobsterdv.digest import Digest, checksum_of, digest_of, hash_descriptor, listing_digest
+from lobsterdv.digest import Digest, Digests, checksum_of, digest_of, hash_descriptor, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.listing import Listing, parse_listing
 from lobsterdv.signature import Signature, signature_of
@@ -65,9 +65,12 @@ class Cache:
     def missing(self, digests: Iterable[Digest]) -> list[Digest]:
         """Those of ``digests`` that are not here, in their order, without repeats."""
         self.packs.refresh()
-        wanted = list(dict.fromkeys(digests))
-        unpacked = self.packs.missing(wanted)
-        return [d for d in wanted if d in unpacked and not self.plain_path(d).is_file()]
+        wanted = digests if isinstance(digests, Sequence) else list(digests)
+        left = self.packs.missing(wanted.plain() if isinstance(wanted, Digests) else wanted)
+        left |= self.packs.lost(wanted)
+        if not left:
+            return []
+        return [d for d in dict.fromkeys(d for d in wanted if d in left) if not self.plain_path(d).is_file()]
 
     def is_plain(self, digest: Digest) -> bool:
         """True when the bytes lie in a file of their own."""

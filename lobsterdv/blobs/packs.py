@@ -32,6 +32,7 @@ class Packs:
         self.folder = folder
         self._damaged = damaged
         self._indexes: dict[str, PackIndex] = {}
+        self._last: PackIndex | None = None  # neighbours in a directory are neighbours in a pack
         self._bad: set[str] = set()
         self._descriptors: dict[Digest, int] = {}
         self._lock = threading.Lock()
@@ -58,25 +59,29 @@ class Packs:
 
     def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
         """A pack that holds ``digest`` and was not seen to hold it damaged."""
-        for index in self._indexes.values():
+        last = self._last
+        for index in [last, *self._indexes.values()] if last is not None else self._indexes.values():
             packed = index.find(digest)
             if packed is not None and (not self._bad or self._note(index, digest) not in self._bad):
+                self._last = index
                 return index, packed
         return None
 
-    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+    def missing(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of ``digests`` that no pack holds; for many at once."""
         left = set(digests)
         for index in self._indexes.values():
             if not left:
                 break
             if len(left) * 16 < len(index):
-                left = {d for d in left if not index.find(d)}
+                left = {d for d in left if not index.find(Digest(d))}
             else:
                 left.difference_update(index.names())
-        if self._bad:
-            left.update(d for d in digests if self.find(d) is None)
         return left
+
+    def lost(self, digests: Iterable[Digest]) -> set[bytes]:
+        """Those of ``digests`` that packs hold damaged, and only so."""
+        return {d for d in digests if self.find(d) is None} if self._bad else set()
 
     def read(self, digest: Digest, *, name: str) -> bytes:
         """The verified bytes of a packed file. Raises MissingContent when no pack holds it and CorruptContent

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lobsterdv.digest import DIGEST_BYTES, Digest
+from lobsterdv.digest import DIGEST_BYTES, Digests
 from lobsterdv.errors import FormatError, UnknownFeature, UnknownFormat
 from lobsterdv.formats.yamlio import FORMAT
 
@@ -108,13 +108,18 @@ def decompress(stored: bytes, *, what: str) -> bytes:
 
 def pack_integers(values: Sequence[int], width: int) -> bytes:
     """Integers as a column of ``width`` bytes each."""
-    numbers = array(_WIDTHS[width], values)
+    return pack_array(array(_WIDTHS[width], values))
+
+
+def pack_array(numbers: array[int]) -> bytes:
+    """An array as a column; its type gives the width."""
     if sys.byteorder == "big":
+        numbers = numbers[:]
         numbers.byteswap()
     return numbers.tobytes()
 
 
-def integers(columns: Mapping[str, memoryview], name: str, width: int, *, what: str) -> list[int]:
+def integers(columns: Mapping[str, memoryview], name: str, width: int, *, what: str) -> array[int]:
     """A column of integers. Raises FormatError when it is missing or cut."""
     data = column(columns, name, what=what)
     if len(data) % width:
@@ -123,15 +128,15 @@ def integers(columns: Mapping[str, memoryview], name: str, width: int, *, what: 
     numbers.frombytes(data)
     if sys.byteorder == "big":
         numbers.byteswap()
-    return numbers.tolist()
+    return numbers
 
 
-def digests(columns: Mapping[str, memoryview], name: str, *, what: str) -> list[Digest]:
+def digests(columns: Mapping[str, memoryview], name: str, *, what: str) -> Digests:
     """A column of digests. Raises FormatError when it is missing or cut."""
     data = bytes(column(columns, name, what=what))
     if len(data) % DIGEST_BYTES:
         raise FormatError(what, f"its column {name} is cut off")
-    return [Digest(data[i : i + DIGEST_BYTES]) for i in range(0, len(data), DIGEST_BYTES)]
+    return Digests(data)
 
 
 def texts(columns: Mapping[str, memoryview], name: str, *, what: str) -> list[str]:

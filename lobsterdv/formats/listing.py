@@ -6,76 +6,59 @@ the executable bit.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from lobsterdv.digest import Digest, listing_digest, parse_hex
+from lobsterdv.compact import Texts
+from lobsterdv.digest import DIGEST_BYTES, Digest, listing_digest
 from lobsterdv.errors import FormatError, UnknownFormat
-from lobsterdv.paths import SafeRelPath, safe_link, safe_path
+from lobsterdv.formats.entries import BLOCK, FILES, LINK, TYPES, Entries
+from lobsterdv.formats.entries import Entry as Entry
+from lobsterdv.formats.entries import EntryType as EntryType
+from lobsterdv.paths import check_paths, safe_link, safe_path
 
 _HEADER: Final = b"lobsterdv listing 1\n"
+_BLOCK_BYTES: Final = 128 << 10
+_NAMES: Final = tuple(kind.value for kind in TYPES)
+_CODES: Final = {name: code for code, name in enumerate(_NAMES)}
+_LINE: Final = re.compile(
+    r"(file|exec|link|dir)\t([^\t\n]*)(?:\t([^\t\n]*)(?:\t([0-9a-f]{64}))?)?\n", re.ASCII
+)  # loose: what was read is written again and compared
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-
-
-class EntryType(Enum):
-    FILE = "file"
-    EXECUTABLE = "exec"
-    LINK = "link"
-    FOLDER = "dir"
-
-
-class Entry(NamedTuple):
-    """One path of a directory version.
-
-    ``size`` (bytes) and ``digest`` belong to regular files, ``target`` to symlinks. A folder is listed
-    only when it is empty.
-    """
-
-    path: SafeRelPath
-    type: EntryType
-    size: int = 0
-    digest: Digest | None = None
-    target: str | None = None
-
-    @property
-    def is_file(self) -> bool:
-        return self.digest is not None
 
 
 class Listing(NamedTuple):
     """Entries sorted by path (code points, which is also the order of their UTF-8 bytes)."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
 
     @property
     def size(self) -> int:
-        return sum(e.size for e in self.entries)
+        return Entries.of(self.entries).size
 
     @property
     def files(self) -> int:
-        return sum(1 for e in self.entries if e.digest is not None)
+        return Entries.of(self.entries).files
 
 
 def make_listing(entries: Iterable[Entry]) -> Listing:
     """Sort and check. Raises FormatError for duplicates or for entries below a file or link."""
-    listing = Listing(tuple(sorted(entries, key=lambda e: e.path)))
-    check_tree(listing.entries, what="listing")
-    return listing
+    rows = entries if isinstance(entries, Entries) else Entries.of(sorted(entries, key=lambda e: e.path))
+    check_tree(rows, what="listing")
+    return Listing(rows)
 
 
 def encode_listing(listing: Listing) -> bytes:
     """The listing's one encoding."""
-    lines = []
-    for path, kind, size, digest, target in listing.entries:
-        if digest is not None:
-            lines.append(f"{kind.value}\t{path}\t{size}\t{digest.hex()}\n")
-        elif target is not None:
-            lines.append(f"link\t{path}\t{target}\n")
-        else:
-            lines.append(f"dir\t{path}\n")
-    return _HEADER + "".join(lines).encode()
+    entries = Entries.of(listing.entries)
+    out = io.BytesIO()
+    out.write(_HEADER)
+    for start in range(0, len(entries), BLOCK):
+        out.write(_encode(entries, start, min(start + BLOCK, len(entries))))
+    return out.getvalue()
 
 
 def digest_of_listing(listing: Listing) -> Digest:
@@ -90,47 +73,93 @@ def parse_listing(data: bytes, *, what: str) -> Listing:
         if first.startswith(b"lobsterdv listing "):
             raise UnknownFormat(what, "a listing in a newer format", first.rsplit(b" ", 1)[1].decode(errors="replace"))
         raise FormatError(what, "not a listing")
-    try:
-        text = data[len(_HEADER) :].decode()
-    except UnicodeDecodeError:
-        raise FormatError(what, "not UTF-8") from None
-    if text and not text.endswith("\n"):
+    if data[-1:] != b"\n":
         raise FormatError(what, "its last line is cut off")
-    entries = tuple(_entry(line, what) for line in text.split("\n")[:-1])
+    entries = Entries.joined([_parse(block, what) for block in _blocks(data, len(_HEADER))])
     check_tree(entries, what=what)
     return Listing(entries)
 
 
 def check_tree(entries: Sequence[Entry], *, what: str) -> None:
     """Entries must be strictly sorted, and nothing may lie below a file, a link or a listed empty folder."""
-    leaves: set[str] = set()
-    previous = ""
-    for entry in entries:
-        if entry.path <= previous:
-            raise FormatError(what, f"{entry.path!r} is out of order or listed twice")
-        previous = entry.path
-        leaves.add(entry.path)
-    checked = ""
-    for entry in entries:
-        parent = entry.path.rpartition("/")[0]
-        if parent == checked:
-            continue
-        checked = parent
-        while parent:
-            if parent in leaves:
-                raise FormatError(what, f"{entry.path!r} lies below {parent!r}, which is not a folder with content")
-            parent = parent.rpartition("/")[0]
+    paths = Entries.of(entries).paths
+    folders: set[str] = set()
+    previous = parent = ""
+    for path in paths:
+        if path <= previous:
+            raise FormatError(what, f"{path!r} is out of order or listed twice")
+        previous = path
+        above = path.rpartition("/")[0]
+        if above != parent:
+            parent = above
+            while above and above not in folders:
+                folders.add(above)
+                above = above.rpartition("/")[0]
+    if not folders.isdisjoint(paths):
+        leaf = next(path for path in paths if path in folders)
+        below = next(path for path in paths if path.startswith(leaf + "/"))
+        raise FormatError(what, f"{below!r} lies below {leaf!r}, which is not a folder with content")
 
 
-def _entry(line: str, what: str) -> Entry:
-    match line.split("\t"):
-        case [("file" | "exec") as kind, path, size, digest]:
-            if not _SIZE.fullmatch(size) or int(size) >= 1 << 63:
-                raise FormatError(what, f"bad size {size[:40]!r}")
-            return Entry(safe_path(path), EntryType(kind), int(size), parse_hex(digest, what=what))
-        case ["link", path, target]:
-            safe = safe_path(path)
-            return Entry(safe, EntryType.LINK, target=safe_link(safe, target))
-        case ["dir", path]:
-            return Entry(safe_path(path), EntryType.FOLDER)
-    raise FormatError(what, f"unknown line {line[:80]!r}")
+def _encode(entries: Entries, start: int, end: int) -> bytes:
+    digests = entries.digests[start * DIGEST_BYTES : end * DIGEST_BYTES].hex()
+    lines = []
+    at = 0
+    for path, code, size in zip(
+        entries.paths.block(start, end), entries.types[start:end], entries.sizes[start:end], strict=True
+    ):
+        if code < FILES:
+            lines.append(f"{_NAMES[code]}\t{path}\t{size}\t{digests[at : at + 64]}\n")
+        elif code == LINK:
+            lines.append(f"link\t{path}\t{entries.targets[start + at // 64]}\n")
+        else:
+            lines.append(f"dir\t{path}\n")
+        at += 64
+    return "".join(lines).encode()
+
+
+def _blocks(data: bytes, start: int) -> Iterator[bytes]:
+    while start < len(data):
+        end = data.find(b"\n", min(start + _BLOCK_BYTES, len(data) - 1)) + 1
+        yield data[start:end]
+        start = end
+
+
+def _parse(block: bytes, what: str) -> Entries:
+    """Some whole lines. They are read loosely and written again: what differs is not in the one encoding."""
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        raise FormatError(what, "not UTF-8") from None
+    rows = _LINE.findall(text)
+    kinds, paths, facts, hexes = zip(*rows, strict=True) if rows else ((), (), (), ())
+    codes = bytes(map(_CODES.__getitem__, kinds))
+    try:
+        sizes = array("Q", [int(fact) if code < FILES else 0 for code, fact in zip(codes, facts, strict=True)])
+        digests = bytes.fromhex("".join(text or "0" * 64 for text in hexes))
+        targets = {at: facts[at] for at, code in enumerate(codes) if code == LINK}
+        entries = Entries(Texts.of(paths), codes, sizes, digests, targets)
+        if max(sizes, default=0) >> 63 or _encode(entries, 0, len(entries)) != block:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise _problem(text, what) from None
+    check_paths(paths)
+    for at, target in targets.items():
+        safe_link(safe_path(paths[at]), target)
+    return entries
+
+
+def _problem(text: str, what: str) -> FormatError:
+    """What is wrong with the first line that is not as it must be."""
+    for line in text.split("\n")[:-1]:
+        match line.split("\t"):
+            case ["file" | "exec", _, size, digest]:
+                if not _SIZE.fullmatch(size) or int(size) >= 1 << 63:
+                    return FormatError(what, f"bad size {size[:40]!r}")
+                if not re.fullmatch("[0-9a-f]{64}", digest, re.ASCII):
+                    return FormatError(what, f"not a digest: {digest[:80]!r}")
+            case ["link", _, _] | ["dir", _]:
+                pass
+            case _:
+                return FormatError(what, f"unknown line {line[:80]!r}")
+    return FormatError(what, "not in the one encoding")

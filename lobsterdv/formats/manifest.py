@@ -7,6 +7,7 @@ one segment and the manifest.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,8 +26,9 @@ from lobsterdv.formats.columns import (
     parse_columns,
     texts,
 )
-from lobsterdv.formats.listing import Entry
-from lobsterdv.formats.table import Content, StoredObject, Table, encode_table, parse_objects, parse_table
+from lobsterdv.formats.contents import Content, Contents, StoredObject
+from lobsterdv.formats.entries import FILES, LINK, Entries
+from lobsterdv.formats.table import Table, content_positions, encode_table, parse_objects, parse_table
 from lobsterdv.paths import SafeRelPath, safe_path
 
 INLINE_ROWS: Final = 1 << 16
@@ -64,37 +66,38 @@ class Manifest:
 
 def split_table(table: Table) -> Iterator[Table]:
     """A large table cut into segments at paths that end one; a small one, or a single file, as it is."""
-    by_digest = {content.digest: content for content in table.contents}
-    weights = [_rows(entry, by_digest) for entry in table.entries]
+    entries, contents = Entries.of(table.entries), Contents.of(table.contents)
+    positions = content_positions(entries, contents)
+    weights = _rows(entries, contents, positions)
     if sum(weights) <= INLINE_ROWS:
         yield table
         return
-    start = rows = 0
-    for position, (entry, weight) in enumerate(zip(table.entries, weights, strict=True)):
+    start = first = rows = 0
+    for position, (path, weight) in enumerate(zip(entries.paths, weights, strict=True)):
         rows += weight
         # The more rows an entry has, the likelier it ends a segment: segments are alike in size, whatever they hold.
-        ends = int.from_bytes(checksum_of(entry.path.encode())[:4]) & _CUT_MASK < weight
-        if ends or rows >= SEGMENT_ROWS:
-            yield _part(table, start, position + 1, by_digest)
-            start, rows = position + 1, 0
-    if start < len(table.entries):
-        yield _part(table, start, len(table.entries), by_digest)
+        ends = int.from_bytes(checksum_of(path.encode())[:4]) & _CUT_MASK < weight
+        if ends or rows >= SEGMENT_ROWS or position + 1 == len(entries):
+            part = entries[start : position + 1]
+            used = dict.fromkeys(positions[first : first + part.files])
+            yield Table(part, contents.take(list(used)))
+            start, first, rows = position + 1, first + part.files, 0
 
 
-def _rows(entry: Entry, by_digest: dict[Digest, Content]) -> int:
-    """How many rows an entry counts for: what it takes in the columns, rounded up."""
-    weight = _ENTRY_BYTES + len(entry.path.encode()) + len((entry.target or "").encode())
-    if entry.digest is not None:
-        content = by_digest[entry.digest]
-        chunks = len(content.lengths)
-        weight += (_CHUNK_BYTES * chunks if chunks > 1 else 0) + _EXTENT_BYTES * len(content.extents)
-    return -(-weight // _ROW_BYTES)
-
-
-def _part(table: Table, start: int, end: int, by_digest: dict[Digest, Content]) -> Table:
-    entries = table.entries[start:end]
-    used = dict.fromkeys(e.digest for e in entries if e.digest is not None)
-    return Table(entries, tuple(by_digest[digest] for digest in used))
+def _rows(entries: Entries, contents: Contents, positions: Iterable[int]) -> array[int]:
+    """How many rows each entry counts for: what it takes in the columns, rounded up."""
+    weights = array("I")
+    used = iter(positions)
+    for at, (code, path_bytes) in enumerate(zip(entries.types, entries.paths.lengths(), strict=True)):
+        weight = _ENTRY_BYTES + path_bytes
+        if code < FILES:
+            content = next(used)
+            chunks = contents.counts[content]
+            weight += (_CHUNK_BYTES * chunks if chunks > 1 else 0) + _EXTENT_BYTES * contents.extent_counts[content]
+        elif code == LINK:
+            weight += len(entries.targets[at].encode())
+        weights.append(-(-weight // _ROW_BYTES))
+    return weights
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -142,7 +145,7 @@ def objects_in(stored: bytes, kind: Literal["manifest", "segment"], *, what: str
 def segments_in(stored: bytes, *, what: str) -> list[Digest]:
     """The segments that a stored manifest names; none for one that holds its rows itself."""
     _, columns = parse_columns(decompress(stored, what=what), "manifest", what=what)
-    return digests(columns, "segments", what=what) if "segments" in columns else []
+    return list(digests(columns, "segments", what=what)) if "segments" in columns else []
 
 
 def check_totals(
@@ -182,10 +185,10 @@ def join_tables(tables: Iterable[Table]) -> Table:
     parts = list(tables)
     if len(parts) == 1:
         return parts[0]
-    contents = {content.digest: content for part in reversed(parts) for content in part.contents}
-    entries = tuple(entry for part in parts for entry in part.entries)
-    used = dict.fromkeys(e.digest for e in entries if e.digest is not None)
-    return Table(entries, tuple(contents[digest] for digest in used))
+    return Table(
+        Entries.joined([Entries.of(part.entries) for part in parts]),
+        Contents.joined([Contents.of(part.contents) for part in parts]),
+    )
 
 
 def _parse_segments(columns: dict[str, memoryview], what: str) -> tuple[SegmentRef, ...]:

@@ -6,12 +6,14 @@ before anything is read through it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from operator import add
+from typing import NamedTuple
 
-from lobsterdv.digest import DIGEST_BYTES, Digest, digest_of, parse_digest
+from lobsterdv.compact import DigestIndex
+from lobsterdv.digest import DIGEST_BYTES, Digest, Digests, digest_of, parse_digest
 from lobsterdv.errors import FormatError
 from lobsterdv.formats.columns import column, encode_columns, integers, pack_integers, parse_columns
 
@@ -24,52 +26,33 @@ class Packed(NamedTuple):
     size: int
 
 
-_MANY: Final = 64  # look-ups after which a dict (10 ms for 50,000 files) is cheaper than bisecting
-
-
 @dataclass(slots=True)
 class PackIndex:
-    """``pack`` is the BLAKE3 of the pack's bytes, ``pack_size`` their number."""
+    """``pack`` is the BLAKE3 of the pack's bytes, ``pack_size`` their number. Rows ascend by digest."""
 
     pack: Digest
     pack_size: int
     digests: bytes
-    offsets: list[int]
-    sizes: list[int]
-    _positions: dict[bytes, int] | None = None
-    _lookups: int = 0
+    offsets: array[int]
+    sizes: array[int]
+    _index: DigestIndex | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def __iter__(self) -> Iterator[Packed]:
-        for position in range(len(self.offsets)):
-            yield self._at(position)
+        return map(Packed, Digests(self.digests), self.offsets, self.sizes)
 
     def find(self, digest: Digest) -> Packed | None:
         """Where the pack holds ``digest``; None when it does not."""
-        if self._positions is None:
-            self._lookups += 1
-            if self._lookups <= _MANY:
-                return self._bisect(digest)
-            self._positions = {self._digest(i): i for i in range(len(self.offsets))}
-        found = self._positions.get(digest)
-        return None if found is None else Packed(digest, self.offsets[found], self.sizes[found])
+        if self._index is None:
+            self._index = DigestIndex(self.digests, is_sorted=True)
+        found = self._index.find(digest)
+        return None if found < 0 else Packed(digest, self.offsets[found], self.sizes[found])
 
-    def names(self) -> set[bytes]:
+    def names(self) -> Iterator[bytes]:
         """All digests, as plain bytes (which equal Digests)."""
-        data = self.digests
-        return {data[i : i + DIGEST_BYTES] for i in range(0, len(data), DIGEST_BYTES)}
-
-    def _bisect(self, digest: Digest) -> Packed | None:
-        position = bisect_left(range(len(self.offsets)), bytes(digest), key=self._digest)
-        return self._at(position) if position < len(self.offsets) and self._digest(position) == digest else None
-
-    def _digest(self, position: int) -> bytes:
-        return self.digests[position * DIGEST_BYTES : (position + 1) * DIGEST_BYTES]
-
-    def _at(self, position: int) -> Packed:
-        return Packed(Digest(self._digest(position)), self.offsets[position], self.sizes[position])
+        return Digests(self.digests).plain()
 
 
 def encode_pack_index(pack: Digest, pack_size: int, packed: Iterable[Packed]) -> bytes:
@@ -99,6 +82,6 @@ def parse_pack_index(data: bytes, *, what: str) -> PackIndex:
     pack_size = header.get("pack_size")
     if type(pack_size) is not int or not len(names) == DIGEST_BYTES * len(offsets) == DIGEST_BYTES * len(sizes):
         raise FormatError(what, "its columns do not fit each other")
-    if any(offset + size > pack_size for offset, size in zip(offsets, sizes, strict=True)):
+    if max(map(add, offsets, sizes), default=0) > pack_size:
         raise FormatError(what, "it points outside its pack")
     return PackIndex(parse_digest(header.get("pack"), what=what), pack_size, names, offsets, sizes)

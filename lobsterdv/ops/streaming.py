@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import BinaryIO, cast
 
 from lobsterdv.blobs.remote import manifests, read_table
@@ -66,15 +67,15 @@ def _local_digest(project: Project, selection: Selected, name: str) -> Digest | 
     return _the_file(entries_below(entries, below, dataset.path), below, name).digest
 
 
-def _content(selection: Selected, entries: tuple[Entry, ...], contents: tuple[Content, ...], name: str) -> Content:
+def _content(selection: Selected, entries: Sequence[Entry], contents: Sequence[Content], name: str) -> Content:
     if not selection.dataset.pointer.is_directory:
         return contents[0]
     entry = _the_file(entries_below(entries, selection.below, selection.dataset.path), selection.below, name)
     return next(c for c in contents if c.digest == entry.digest)
 
 
-def _the_file(entries: object, below: str, name: str) -> Entry:
-    chosen = [e for e in cast(tuple[Entry, ...], entries) if e.path == below]
+def _the_file(entries: Sequence[Entry], below: str, name: str) -> Entry:
+    chosen = [e for e in entries if e.path == below]
     if len(chosen) != 1 or chosen[0].digest is None:
         raise Refused(name, "it is not a regular file", "directory")
     return chosen[0]
