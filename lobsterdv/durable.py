@@ -79,6 +79,40 @@ def create_temp(folder: Path) -> tuple[int, Path]:
         return _create(folder, 0o600)
 
 
+def link_temp(source: Path, folder: Path) -> Path:
+    """Give a file (same file system) a second name: a temp in ``folder``, which is made when missing."""
+    temp = temp_path(folder)
+    with translating(source):
+        try:
+            os.link(source, temp, follow_symlinks=False)
+        except FileNotFoundError:
+            if folder.is_dir():
+                raise
+            make_folder(folder)
+            sync_folder(folder.parent)
+            os.link(source, temp, follow_symlinks=False)
+    return temp
+
+
+def drop_links(folder: Path, info: os.stat_result) -> bool:
+    """Remove the temps in ``folder`` that are names of the file with this stat and whose process is gone; True when
+    there are others, of a process that lives or of another machine."""
+    in_use = False
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return False
+    for entry in entries:
+        name = _TEMP_NAME.fullmatch(entry.name)
+        if name is None or not os.path.samestat(entry.stat(follow_symlinks=False), info):
+            continue
+        if name["node"] == _node() and not _alive(int(name["pid"])):
+            os.unlink(entry.path)
+        else:
+            in_use = True
+    return in_use
+
+
 def write(path: Path, data: bytes | memoryview, *, mode: int | None = 0o444) -> None:
     """Make ``path`` hold exactly ``data``, durably, in place of whatever file was there.
 
@@ -203,7 +237,8 @@ def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
         local = name["node"] == _node()
         try:
             info = entry.stat(follow_symlinks=False)
-            age = now - info.st_mtime
+            # A second name has its file's mtime, which may be years old; giving it changed the ctime.
+            age = now - (info.st_ctime if info.st_nlink > 1 else info.st_mtime)
             if stat.S_ISDIR(info.st_mode) or age <= older_than_s * (1 if local else _FOREIGN_FACTOR):
                 continue
             if local and _alive(int(name["pid"])):

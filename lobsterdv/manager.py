@@ -156,9 +156,11 @@ class DataManager:
         _raise_first(report.failures)
         return self.resolve(name)
 
-    def add(self, *paths: str, message: str | None = None) -> AddReport:
-        """Keep files or directories of the work tree as new versions. See ``lobsterdv add``."""
-        report = add(self._project, [self._name(p) for p in paths], message=message, observer=self._observer)
+    def add(self, *paths: str, message: str | None = None, move: bool = False) -> AddReport:
+        """Keep files or directories of the work tree as new versions. With ``move`` large files become the cache's own,
+        uncopied and read-only. See ``lobsterdv add``."""
+        names = [self._name(p) for p in paths]
+        report = add(self._project, names, message=message, move=move, observer=self._observer)
         _raise_first(report.failures)
         return report
 

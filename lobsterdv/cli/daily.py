@@ -22,20 +22,26 @@ from lobsterdv.cli.session import Done, Session
 @verb("add", report="lobsterdv.ops.add:AddReport")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
+@click.option("--move", is_flag=True, help="Do not copy large files: they become the cache's own, read-only.")
 @no_stage_option
 @click.pass_obj
-def add_command(session: Session, paths: tuple[str, ...], message: str | None, no_stage: bool) -> Done:
+def add_command(session: Session, paths: tuple[str, ...], message: str | None, move: bool, no_stage: bool) -> Done:
     """Keep files and folders as new versions.
 
     Copies their content into the cache, writes the pointer PATH.ldv.yaml beside each and a line into
     .gitignore, and stages both in git. PATH may be a glob, or lie inside a folder that is tracked.
     Unchanged data costs a look at each file's times.
+
+    With --move the file itself becomes the cache's, in its place: nothing is written and no room is needed. It is
+    read-only from then on; `lobsterdv unprotect PATH` makes it a file of its own again. It must lie on the
+    cache's file system. Small files of folders, and executable ones, are copied all the same.
     """
     from lobsterdv.cli.render import added  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.add import add  # noqa: PLC0415 - start-up time
 
     project = session.project()
-    report = add(project, targets(session, paths), message=message, staging=not no_stage, observer=session.observer)
+    wanted = targets(session, paths)
+    report = add(project, wanted, message=message, move=move, staging=not no_stage, observer=session.observer)
     return added(report, session.words, message)
 
 
@@ -80,7 +86,7 @@ def checkout_command(
     return checked_out(report, session.words, paths=wanted)
 
 
-@verb("unprotect", report="lobsterdv.ops.moving:UnprotectReport")
+@verb("unprotect", report="lobsterdv.ops.unprotect:UnprotectReport")
 @datasets_argument(required=True)
 @click.pass_obj
 def unprotect_command(session: Session, paths: tuple[str, ...]) -> Done:
@@ -89,7 +95,7 @@ def unprotect_command(session: Session, paths: tuple[str, ...]) -> Done:
     Files that are links into the cache become files of their own, with the same bytes.
     """
     from lobsterdv.cli.render import unprotected  # noqa: PLC0415 - start-up time
-    from lobsterdv.ops.moving import unprotect  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.unprotect import unprotect  # noqa: PLC0415 - start-up time
 
     report = unprotect(session.project(), targets(session, paths), observer=session.observer)
     return unprotected(report, session.words)

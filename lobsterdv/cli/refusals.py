@@ -30,6 +30,15 @@ def _directory(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("path", at.words.arg(error.path)), "gives the whole folder")]
 
 
+def _copied(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("add", at.arg), "keeps a copy")]
+
+
+def _other_file_system(error: Refused, at: Situation) -> list[Remedy]:
+    own = Remedy("export LOBSTERDV_CACHE_DIR=DIR", "a cache on the data's file system; the key `cache.dir` keeps it")
+    return [*_copied(error, at), own]
+
+
 def _whole_project(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("add", "FOLDER"), "a folder or file with data")]
 
@@ -88,8 +97,11 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "collision": _collision,
     "directory": _directory,
     "exists": _exists,
+    "foreign": _copied,
     "git-tracked": _git_tracked,
+    "hard-links": _copied,
     "not-found": _not_found,
+    "other-file-system": _other_file_system,
     "outside": _outside,
     "overlap": _look_around,
     "part": _part,

@@ -128,6 +128,8 @@ def _local_io(error: errors.LocalIOError, at: Situation) -> list[Remedy]:
 
 def _no_space(error: errors.NoSpace, at: Situation) -> list[Remedy]:
     found = []
+    if at.command == "add" and "--move" not in at.typed:
+        found.append(Remedy(at.again("--move"), "makes the files themselves the cache's own: no copy"))
     if at.command in ("checkout", "pull"):
         again = f"LOBSTERDV_CACHE_LINK=hardlink,copy {at.again()}"
         found.append(Remedy(again, "one copy, read-only, for the cache and the work tree on one disk"))

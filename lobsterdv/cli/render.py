@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from lobsterdv.ops.context import Failure
     from lobsterdv.ops.fetch import FetchReport
     from lobsterdv.ops.init import InitReport
-    from lobsterdv.ops.moving import MoveReport, RemoveReport, UnprotectReport
+    from lobsterdv.ops.moving import MoveReport, RemoveReport
     from lobsterdv.ops.pull import PullReport
     from lobsterdv.ops.push import PushedVersion, PushReport
+    from lobsterdv.ops.unprotect import UnprotectReport
 
 FEW = 10
 """Up to so many datasets of which there is nothing to say get a line each; of more, the number."""
@@ -43,6 +44,7 @@ def added(report: AddReport, words: Words, message: str | None) -> Done:
     lines = table(rows, right=[2])
     if len(report.added) > FEW and len(changed) < len(report.added):
         lines.append(f"{count(len(report.added) - len(changed), 'dataset')} unchanged")
+    lines += [_now_shared(row, words) for row in report.added if row.moved_files]
     if not changed:
         hints = following([_commit(words, report.added, message)]) if report.staged and message is not None else []
         return Done(report, report.failures, lines=lines, hints=hints)
@@ -183,6 +185,13 @@ def _added_row(row: Added, words: Words) -> list[str]:
     about = row.kind if row.files is None or row.kind != "directory" else count(row.files, "file")
     before = f"was {short(row.previous)}" if row.previous is not None else ""
     return [row.outcome, words.path(row.path), size(row.size), about, short(row.digest), before]
+
+
+def _now_shared(row: Added, words: Words) -> str:
+    which = "" if row.files is None else f"{count(row.moved_files, 'file')} of "
+    is_one, copy = row.moved_files == 1, words.ldv("unprotect", words.arg(row.path))
+    fate = "is read-only now: it is" if is_one else "are read-only now: they are"
+    return f"{which}{words.path(row.path)} {fate} the cache's own ({copy} copies {'it' if is_one else 'them'})"
 
 
 def _commit(words: Words, rows: Sequence[Added], message: str | None) -> str:

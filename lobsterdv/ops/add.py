@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
@@ -26,6 +27,7 @@ from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
 from lobsterdv.ops.room import require_room_to_add
+from lobsterdv.ops.sharing import choose, give_back, not_shared, settle, share
 from lobsterdv.ops.targets import by_dataset, check_targets
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
@@ -34,7 +36,8 @@ Outcome = Literal["added", "changed", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """One dataset: its version now, and how many files and bytes had to be read for it."""
+    """One dataset: its version now, how many files and bytes had to be read for it, and how many files became the
+    cache's own (they are read-only since)."""
 
     path: str
     outcome: Outcome
@@ -45,6 +48,7 @@ class Added:
     previous: Digest | None
     read_files: int
     read_bytes: int
+    moved_files: int = 0
 
 
 @dataclass
@@ -60,10 +64,14 @@ def add(
     *,
     message: str | None = None,
     inputs: tuple[Input, ...] | None = None,
+    move: bool = False,
     staging: bool = True,
     observer: Observer,
 ) -> AddReport:
     """Keep the files and directories at ``paths`` (relative to the project) as new versions.
+
+    With ``move`` large files are not copied: they become the cache's own, in their place, and read-only; one that
+    cannot be shared safely fails its dataset before anything of that is touched.
 
     Each path fails alone; where the cache has not the room for all of them, NoSpace is raised before the first byte
     is written. Unchanged datasets cost stats. May be repeated and raced: pointers are
@@ -76,20 +84,19 @@ def add(
     prepared = []
     for dataset, parts in by_dataset(targets, known).items():
         try:
-            prepared.append(prepare(project, dataset, parts, known))
+            addition = prepare(project, dataset, parts, known, again=partial(not_shared, project) if move else None)
+            if move:
+                choose(project, addition)
+            prepared.append(addition)
         except LobsterError as error:
             report.failures.append(Failure(dataset, error))
-    unread_bytes = sum(a.unread_bytes for a in prepared)
-    require_room_to_add(project, prepared, unread_bytes=unread_bytes)
-    observer(Started("hashing", unread_bytes, sum(len(a.unread) for a in prepared)))
-    taken = []
-    with Intake(project.cache) as intake:
-        for addition in prepared:
-            try:
-                take_in(project, addition, intake, progress=lambda n: observer(Advanced("hashing", n)))
-                taken.append(addition)
-            except LobsterError as error:
-                report.failures.append(Failure(addition.path, error))
+    require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
+    observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
+    try:
+        taken = _take_in_all(project, prepared, report, observer)
+    except BaseException:
+        give_back(prepared)
+        raise
     observer(Finished("hashing"))
     written: list[SafeRelPath] = []
     for addition in taken:
@@ -100,6 +107,26 @@ def add(
     if staging and written:
         report.staged = stage(project.git, written, observer=observer)
     return report
+
+
+def _take_in_all(
+    project: Project, prepared: Sequence[Addition], report: AddReport, observer: Observer
+) -> list[Addition]:
+    """Bring the bytes into the cache, in one batch; returns the additions whose bytes are there."""
+
+    def progress(new_bytes: int) -> None:
+        observer(Advanced("hashing", new_bytes))
+
+    taken = []
+    with Intake(project.cache) as intake:
+        for addition in prepared:
+            try:
+                give = partial(share, project, addition, intake, progress=progress)
+                take_in(project, addition, intake, share=give, progress=progress)
+                taken.append(addition)
+            except LobsterError as error:
+                report.failures.append(Failure(addition.path, error))
+    return taken
 
 
 def _record(
@@ -116,6 +143,7 @@ def _record(
     old = known.good[addition.path].pointer if addition.path in known.good else None
     _warn_of_going_back(addition, old, observer)
     executable = False
+    moved = settle(project, addition)
     if addition.is_unchanged and old is not None:
         digest, size, files, executable = old.digest, old.size, old.files, old.executable
     elif addition.is_directory:
@@ -151,6 +179,7 @@ def _record(
             None if same or old is None else old.digest,
             len(addition.read),
             sum(entry.signature.size for entry in addition.read.values()),
+            moved,
         )
     )
     return written

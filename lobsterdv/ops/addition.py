@@ -48,6 +48,8 @@ class Addition:
     memory: Seen | None = None
     is_unchanged: bool = False
     linked: dict[str, Path] = field(default_factory=dict)
+    handed: dict[str, int | None] = field(default_factory=dict)
+    """Files that become the cache's own, and the mode they had, once they are handed over."""
 
     @property
     def others(self) -> dict[str, str]:
@@ -67,13 +69,27 @@ class Addition:
         return sum(item.signature.size for item in self.unread)
 
     @property
+    def copied_bytes(self) -> int:
+        """Of these, those that are written once more."""
+        if not self.handed:
+            return self.unread_bytes
+        return sum(item.signature.size for item in self.unread if item.path not in self.handed)
+
+    @property
     def is_executable(self) -> bool:
         return not self.is_directory and self.entries[""].type is EntryType.EXECUTABLE
 
 
-def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known: Pointers) -> Addition:
+def prepare(
+    project: Project,
+    dataset: SafeRelPath,
+    parts: Sequence[str],
+    known: Pointers,
+    *,
+    again: Callable[[Addition, list[Found]], list[Found]] | None = None,
+) -> Addition:
     """Look at a dataset, or at ``parts`` of it: one stat a file. Files the index vouches for, and whose bytes the
-    cache has, need no reading.
+    cache has, need no reading, but those that ``again`` picks.
 
     Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again,
     MissingContent when part of a directory is updated whose listing is not here.
@@ -87,7 +103,8 @@ def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known:
         is_directory = is_part or stat_module.S_ISDIR(place.lstat().st_mode)
     addition = Addition(dataset, place, is_directory, memory=memory)
     addition.linked = {s.path: Path(s.target) for s, f in zip(seen, found, strict=True) if s.target and f.is_file}
-    if not is_part and _is_unchanged(project, addition, known, found):
+    picked = again(addition, found) if again is not None else []
+    if not is_part and not picked and _is_unchanged(project, addition, known, found):
         addition.is_unchanged = True
         return addition
     if is_part:
@@ -96,6 +113,10 @@ def prepare(project: Project, dataset: SafeRelPath, parts: Sequence[str], known:
     for item in found:
         _sort_in(addition, item, memory)
     _read_again_what_the_cache_lost(project, addition, found)
+    for item in picked:
+        if addition.entries.pop(item.path, None) is not None:
+            del addition.seen_files[item.path]
+            addition.unread.append(item)
     return addition
 
 
@@ -114,8 +135,16 @@ def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: 
     return project.cache.is_plain(pointer.digest) and (found[0].type is EntryType.EXECUTABLE) == pointer.executable
 
 
-def take_in(project: Project, addition: Addition, intake: Intake, *, progress: Callable[[int], None]) -> None:
-    """Read what must be read into the cache and complete the entries. Raises ChangedMeanwhile, LocalIOError."""
+def take_in(
+    project: Project,
+    addition: Addition,
+    intake: Intake,
+    *,
+    share: Callable[[Found], SeenFile] | None = None,
+    progress: Callable[[int], None],
+) -> None:
+    """Read what must be read into the cache and complete the entries; ``share`` takes the files that are handed over.
+    Raises ChangedMeanwhile, LocalIOError."""
 
     small = [item for item in addition.unread if addition.is_small(item)]
     big = [item for item in addition.unread if not addition.is_small(item)]
@@ -128,6 +157,8 @@ def take_in(project: Project, addition: Addition, intake: Intake, *, progress: C
         return rows
 
     def copy(item: Found) -> tuple[Found, SeenFile]:
+        if share is not None and item.path in addition.handed:
+            return item, share(item)
         kept = intake.copy_in(addition.source(item), progress=progress)
         return item, SeenFile(kept.signature, kept.digest, kept.checksum)
 

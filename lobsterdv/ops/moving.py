@@ -1,4 +1,4 @@
-"""move, remove, unprotect: changes to what is tracked and how it lies here. No version is lost by any of them."""
+"""move, remove: changes to what is tracked. No version is lost by either of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lobsterdv import durable
-from lobsterdv.copying import copy
 from lobsterdv.errors import LobsterError, NotTracked, Refused
 from lobsterdv.events import Observer
-from lobsterdv.formats.pointer import SUFFIX, encode_pointer
+from lobsterdv.formats.pointer import encode_pointer
 from lobsterdv.index.seen import SeenFile, forget_seen, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import (
@@ -32,8 +31,6 @@ from lobsterdv.ops.plan import make_plan
 from lobsterdv.paths import SafeRelPath, safe_path
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ground import Ground
-from lobsterdv.worktree.ignore import Ignore
-from lobsterdv.worktree.scan import scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +48,6 @@ class RemoveReport:
     removed: list[str] = field(default_factory=list)
     data_removed: list[str] = field(default_factory=list)
     trash: dict[str, str] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-
-
-@dataclass
-class UnprotectReport:
-    """Files that were links or read-only, by dataset, and are plain writable files now."""
-
-    files: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -113,18 +102,6 @@ def remove(
             report.failures.append(Failure(dataset.path, error))
     if staging and written:
         stage(project.git, written, observer=observer)
-    return report
-
-
-def unprotect(project: Project, paths: Sequence[str], *, observer: Observer) -> UnprotectReport:
-    """Make files that are links into the cache, or read-only, into writable files of their own."""
-    report = UnprotectReport()
-    selected, report.failures = select(work_pointers(project), paths)
-    for dataset, below in selected:
-        try:
-            report.files[dataset.path] = _unprotect_one(project, dataset, below)
-        except LobsterError as error:
-            report.failures.append(Failure(dataset.path, error))
     return report
 
 
@@ -188,45 +165,3 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
         else:
             place.unlink()
     return None
-
-
-def _unprotect_one(project: Project, dataset: Dataset, below: str) -> int:
-    place = place_of(project, dataset.path)
-    target = place / below if below else place
-    relative = f"{dataset.path}/{below}" if below else dataset.path
-    try:
-        found = scan(target, ignore=Ignore.above(project.root, relative), relative=relative, nested_suffix=SUFFIX).found
-    except FileNotFoundError:
-        raise NotTracked(relative) from None
-    done = 0
-    cache_files = f"{project.cache.folder / 'files'}/"
-    for item in found:
-        path = target / item.path if item.path else target
-        with durable.translating(path):
-            stat = path.lstat()
-            is_link = item.target is not None and item.target.startswith(cache_files)
-            if item.target is not None and not is_link:
-                continue
-            if not is_link and not os.path.isfile(path):
-                continue
-            if is_link or stat.st_nlink > 1 or not stat.st_mode & 0o200:
-                _copy_in_place(path, executable=bool(stat.st_mode & 0o100) and not is_link)
-                done += 1
-    return done
-
-
-def _copy_in_place(path: Path, *, executable: bool) -> None:
-    """Replace a file, or a link to one, by a writable copy of the same bytes, in one step."""
-    temp = durable.temp_path(path.parent)
-    descriptor = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
-    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        copy(source, descriptor, os.fstat(source).st_size)
-        durable.sync_file(descriptor)
-        temp.replace(path)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(source)
-        os.close(descriptor)

@@ -75,7 +75,11 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
         if state == "right":
             continue
         if state == "mode" and entry is not None:
-            plan.chmod.append(entry)
+            if (plan.place / path if path else plan.place).lstat().st_nlink > 1:
+                plan.write.append(entry)  # a link to the cache's file, whose mode it would change
+                del plan.right[path]
+            else:
+                plan.chmod.append(entry)
             continue
         if state == "unsaved":
             plan.unsaved.append(path)

@@ -27,13 +27,13 @@ from lobsterdv.space import Demand, check_space, existing
 Chosen = Mapping[Selected, Sequence[Entry]]
 
 
-def require_room_to_add(project: Project, additions: Sequence[Addition], *, unread_bytes: int) -> None:
-    """Raises NoSpace when the cache has not the room for the files that are to be read, ``unread_bytes`` in all."""
+def require_room_to_add(project: Project, additions: Sequence[Addition], *, new_bytes: int) -> None:
+    """Raises NoSpace when the cache has not the room for the files to be copied into it, ``new_bytes`` in all."""
 
     def demand(new_bytes: int) -> list[Demand]:
         return [Demand(project.cache.folder, new_bytes, "the cache")]
 
-    if check_space(demand(unread_bytes), free=project.free_bytes):
+    if check_space(demand(new_bytes), free=project.free_bytes):
         problem = check_space(demand(_bytes_to_keep(project, additions)), free=project.free_bytes)
         if problem is not None:
             raise problem
@@ -79,6 +79,13 @@ def require_room_for(project: Project, selection: Selected, plan: Plan) -> None:
         raise problem
 
 
+def require_room_to_copy(project: Project, place: Path, file: Path, new_bytes: int) -> None:
+    """Raises NoSpace when there is not the room for copies of ``file`` and others at ``place``, nor for clones."""
+    problem = check_space([Demand(place, new_bytes, "copies")], free=project.free_bytes)
+    if problem is not None and not _can_clone(file, _beside(project, place)):
+        raise problem
+
+
 def _require_exactly(project: Project, others: list[Demand], chosen: Chosen) -> None:
     """By what the index remembers of the work tree; what does not fit then, by looking at it."""
 
@@ -102,6 +109,8 @@ def _bytes_to_keep(project: Project, additions: Sequence[Addition]) -> int:
         gone = set(project.cache.missing(likely.values()))
         for item in addition.unread:
             size = item.signature.size
+            if item.path in addition.handed:
+                continue
             if addition.is_small(item):
                 kept += 0 if item.path in likely and likely[item.path] not in gone else size
                 continue
@@ -176,7 +185,7 @@ def _written(project: Project, selection: Selected, entries: Sequence[Entry]) ->
 
 def _ways(project: Project, place: Path) -> set[str]:
     """How files get there without a copy: ``link``, ``clone``, in the order of ``cache.link``; or not at all."""
-    folder = existing(place if place.is_dir() else place.parent)
+    folder = _beside(project, place)
     ways = set()
     for link in project.config.links:
         if link in ("reflink", "copy"):
@@ -186,6 +195,12 @@ def _ways(project: Project, place: Path) -> set[str]:
     if "reflink" in project.config.links and _clones_out(project, folder):
         ways.add("clone")
     return ways
+
+
+def _beside(project: Project, place: Path) -> Path:
+    """A folder on the file system of ``place`` that is no dataset's: nothing tried there can end up in a version."""
+    folder = existing(place if place.is_dir() else place.parent)
+    return project.state if folder.stat().st_dev == project.state.stat().st_dev else existing(place.parent)
 
 
 def _clones_out(project: Project, folder: Path) -> bool:

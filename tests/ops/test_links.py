@@ -10,7 +10,7 @@ import pytest
 
 from lobsterdv.errors import CorruptContent
 from lobsterdv.events import silent
-from lobsterdv.ops.moving import UnprotectReport, unprotect
+from lobsterdv.ops.unprotect import UnprotectReport, unprotect
 from tests.ops.lab import Lab, checked, error_of
 from tests.ops.watching import opened_below
 

@@ -13,6 +13,8 @@ import pytest
 
 from lobsterdv import copying
 from lobsterdv.errors import LocalIOError, NoSpace
+from lobsterdv.events import silent
+from lobsterdv.ops.unprotect import unprotect
 from lobsterdv.space import Demand, check_space, existing, free_bytes
 from tests.ops.lab import Lab, settle
 from tests.ops.watching import temps_below, tree
@@ -294,6 +296,30 @@ def test_a_file_that_was_put_right_by_hand_is_not_refused(lab: Lab) -> None:
     on_disk(lab, 0)
     lab.checkout(rev="v1")
     assert lab.state("f.bin").work == "clean"
+
+
+def test_unprotect_needs_room_for_the_copies(lab: Lab) -> None:
+    lab.write("d/a", b"a" * LARGE)
+    lab.write("d/b", b"b" * LARGE)
+    lab.add("d", move=True)
+    disk = on_disk(lab, 2 * LARGE - 1)
+    (failure,) = unprotect(lab.project, ["d"], observer=silent).failures
+    assert isinstance(failure.error, NoSpace) and failure.error.needed == 2 * LARGE
+    assert lab.path("d/a").stat().st_nlink == 2
+    with cloning() as sizes:
+        assert unprotect(lab.project, ["d/a"], observer=silent).files == {"d": 1}
+        disk.free = 0
+        assert unprotect(lab.project, ["d"], observer=silent).files == {"d": 1}
+    assert sizes[-1] == LARGE and lab.state("d").work == "clean"
+    assert temps_below(lab.root) == []
+
+
+def test_moving_needs_no_room(lab: Lab) -> None:
+    write_data(lab)
+    disk = on_disk(lab, 999)
+    assert refused(lambda: lab.try_add("f.bin", "d", move=True)).needed == 1000
+    disk.free = 1000
+    lab.add("f.bin", "d", move=True)
 
 
 def test_one_question_a_file_system(tmp_path: Path) -> None:
