@@ -24,6 +24,7 @@ STEPS = {
     f"os.{name}" for name in ("rename", "link", "symlink", "remove", "mkdir", "rmdir", "chmod", "utime", "truncate")
 }
 STEPS |= {"lobsterdv.sync"}
+S3 = ("botocore.session", "botocore.config", "botocore.handlers", "botocore.httpsession", "botocore.auth")
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -71,15 +72,27 @@ class Nursery:
         self._process.stdout.close()
 
     def run(
-        self, root: Path, env: Mapping[str, str], verb: str, paths: Sequence[str] = (), *, kill_at: int = 0, **more: Any
+        self,
+        root: Path,
+        env: Mapping[str, str],
+        verb: str,
+        paths: Sequence[str] = (),
+        *,
+        kill_at: int = 0,
+        prepare: str = "",
+        pid_file: Path | None = None,
+        **more: Any,
     ) -> Ended:
-        """Do ``verb`` in the project at ``root``; kill it at its step ``kill_at``, never when that is 0."""
+        """Do ``verb`` in the project at ``root``; kill it at its step ``kill_at``, never when that is 0. Before,
+        ``prepare`` (module:function) is called in its process, whose id is written into ``pid_file``."""
         job = {
             "root": str(root),
             "env": dict(env),
             "verb": verb,
             "paths": list(paths),
             "kill_at": kill_at,
+            "prepare": prepare,
+            "pid_file": str(pid_file or ""),
             "more": more,
         }
         (answer,) = self._ask([job])
@@ -147,7 +160,7 @@ def main() -> None:
 
     # Everything before the forks: it saves time, and another user may not be able to read this Python.
     modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
-    for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress"]:
+    for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress", *S3]:
         import_module(name)
     for line in sys.stdin.buffer:
         children = [_Child(job) for job in json.loads(line)]
@@ -217,6 +230,8 @@ def _type_command(job: dict[str, Any]) -> int:
 
 
 def _do_verb(job: dict[str, Any], told: int) -> int:
+    from importlib import import_module
+
     from lobsterdv.errors import LobsterError
     from lobsterdv.events import silent
     from lobsterdv.project import open_project
@@ -236,6 +251,13 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
         if steps == job["kill_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    os.environ.clear()
+    os.environ.update(job["env"])
+    if job["pid_file"]:
+        Path(job["pid_file"]).write_text(str(os.getpid()))
+    if job["prepare"]:
+        module, _, function = job["prepare"].partition(":")
+        getattr(import_module(module), function)()
     project = open_project(Path(job["root"]), environment=job["env"])
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     sys.addaudithook(hook)

@@ -1,0 +1,29 @@
+"""Large data in small: what the engine counts in megabytes is counted in hundreds of kilobytes, so that a file of
+6 MB takes as many requests as one of 400 MB. For children of the nursery (``prepare="tests.damage.scaled:shrink"``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BLOCK = 256 << 10
+"""Instead of 16 MiB: an object of what is compressed or packed, a ranged read, a part of an upload."""
+SHARED_BELOW = 128 << 10
+"""Instead of 8 MiB."""
+
+
+def shrink() -> None:
+    """Set the sizes for the rest of this process."""
+    from lobsterdv.blobs import cutting, download, intake, objects, sending, upload
+    from lobsterdv.stores import s3_upload
+
+    values: list[tuple[Any, str, Any]] = [
+        *((module, "BLOCK_BYTES", BLOCK) for module in (cutting, objects, sending, upload)),
+        *((module, "SHARED_BELOW_BYTES", SHARED_BELOW) for module in (sending, upload)),
+        (download, "RANGE_BYTES", BLOCK),
+        (intake, "_PENDING_BYTES", 2 * BLOCK),
+        (s3_upload, "part_size_for", lambda size, *, chosen: BLOCK),
+    ]
+    for module, name, value in values:
+        assert hasattr(module, name), f"{module.__name__} has no {name} any more"
+        setattr(module, name, value)
