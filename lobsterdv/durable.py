@@ -1,7 +1,7 @@
 """The only way anything is written: temp file, sync, rename, sync the folder. It never reads what it writes.
 
 A final name therefore holds nothing, the old bytes or the new bytes, whole and on disk, whenever the
-process or the machine stops. What a crash may leave behind are temps, which ``sweep`` removes.
+process or the machine stops. What a crash may leave behind are temps, which ``temps.sweep`` removes.
 Where the operating system refuses, LocalIOError is raised and no temp is left; only ``sync_file``,
 ``sync_folder`` and ``make_folder`` raise the OSError itself.
 """
@@ -13,7 +13,6 @@ import fcntl
 import functools
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import LocalIOError
+from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
 
-TEMP_PREFIX: Final = ".tmp-"
-
-_TEMP_NAME: Final = re.compile(r"\.tmp-(?P<node>[A-Za-z0-9._]*)-(?P<pid>[0-9]{1,10})-[0-9a-f]{16}", re.ASCII)
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SYNCFS_FROM: Final = 1000  # files; one syncfs then costs less than that many fsyncs
-_FOREIGN_FACTOR: Final = 30  # a temp of another machine may belong to a live process: wait this much longer
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 _DETAILS: Final = {
     errno.ENOSPC: "the disk is full",
@@ -65,18 +61,24 @@ def translating(path: Path) -> Iterator[None]:
         raise LocalIOError(str(path), _DETAILS.get(number) or error.strerror or str(error), number) from error
 
 
-def temp_path(folder: Path) -> Path:
-    """A fresh name for a temp in ``folder``; nothing is created. It tells ``sweep`` who owns it."""
-    return folder / f"{TEMP_PREFIX}{_node()}-{os.getpid()}-{secrets.token_hex(8)}"
-
-
-def create_temp(folder: Path) -> tuple[int, Path]:
-    """Open a new temp (mode 0600) for reading and writing; the folder is made when missing.
+def create_temp(folder: Path, *, digest: str = "") -> tuple[int, Path]:
+    """Open a new temp (mode 0600) for reading and writing; the folder is made when missing. ``digest`` (64 hex) in
+    its name lets another process go on with it.
 
     The caller closes the descriptor and publishes or removes the temp.
     """
     with translating(folder):
-        return _create(folder, 0o600)
+        return _create(folder, 0o600, digest)
+
+
+def adopt_temp(temp: Path, *, digest: str) -> tuple[int, Path] | None:
+    """Take over a temp that a process left (``temps.partials``): of racing ones, one gets it."""
+    own = temp_path(temp.parent, digest=digest)
+    try:
+        temp.rename(own)
+        return os.open(own, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), own
+    except OSError:
+        return None
 
 
 def link_temp(source: Path, folder: Path) -> Path:
@@ -92,25 +94,6 @@ def link_temp(source: Path, folder: Path) -> Path:
             sync_folder(folder.parent)
             os.link(source, temp, follow_symlinks=False)
     return temp
-
-
-def drop_links(folder: Path, info: os.stat_result) -> bool:
-    """Remove the temps in ``folder`` that are names of the file with this stat and whose process is gone; True when
-    there are others, of a process that lives or of another machine."""
-    in_use = False
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return False
-    for entry in entries:
-        name = _TEMP_NAME.fullmatch(entry.name)
-        if name is None or not os.path.samestat(entry.stat(follow_symlinks=False), info):
-            continue
-        if name["node"] == _node() and not _alive(int(name["pid"])):
-            os.unlink(entry.path)
-        else:
-            in_use = True
-    return in_use
 
 
 def write(path: Path, data: bytes | memoryview, *, mode: int | None = 0o444) -> None:
@@ -219,39 +202,8 @@ def sync_folder(path: Path) -> None:
     _open_and(sync_file, path)
 
 
-def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
-    """Remove temps directly in ``folder`` that are old and whose process is gone; returns how many.
-
-    ``now`` is in seconds since 1970. Whether a process of another machine lives cannot be known: its
-    temps go when they are 30 times as old. What cannot be removed is left. A missing folder is empty.
-    """
-    removed = 0
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return 0
-    for entry in entries:
-        name = _TEMP_NAME.fullmatch(entry.name)
-        if name is None:
-            continue
-        local = name["node"] == _node()
-        try:
-            info = entry.stat(follow_symlinks=False)
-            # A second name has its file's mtime, which may be years old; giving it changed the ctime.
-            age = now - (info.st_ctime if info.st_nlink > 1 else info.st_mtime)
-            if stat.S_ISDIR(info.st_mode) or age <= older_than_s * (1 if local else _FOREIGN_FACTOR):
-                continue
-            if local and _alive(int(name["pid"])):
-                continue
-            os.unlink(entry.path)
-        except OSError:
-            continue
-        removed += 1
-    return removed
-
-
-def _create(folder: Path, mode: int) -> tuple[int, Path]:
-    temp = temp_path(folder)
+def _create(folder: Path, mode: int, digest: str = "") -> tuple[int, Path]:
+    temp = temp_path(folder, digest=digest)
     try:
         return os.open(temp, _CREATE, mode), temp
     except FileNotFoundError:
@@ -356,21 +308,6 @@ def _syncfs_reports_errors() -> bool:
     """Linux 5.8 and later: before, syncfs answered 0 although data was lost (man 2 syncfs)."""
     found = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return sys.platform == "linux" and found is not None and (int(found[1]), int(found[2])) >= (5, 8)
-
-
-@functools.cache
-def _node() -> str:
-    return re.sub(r"[^A-Za-z0-9._]", "_", os.uname().nodename)[:64]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _remove(temp: Path) -> None:

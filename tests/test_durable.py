@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 from lobsterdv.durable import Publication
 from lobsterdv.errors import LocalIOError
 
@@ -40,8 +40,8 @@ def events() -> Iterator[list[tuple[str, str]]]:
     _events = None
 
 
-def temps(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.name.startswith(durable.TEMP_PREFIX)]
+def unfinished(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.startswith(temps.PREFIX)]
 
 
 def make_temp(folder: Path, data: bytes) -> Path:
@@ -56,9 +56,9 @@ def test_write_is_whole_read_only_and_synced_before_its_name(tmp_path: Path, eve
     durable.write(path, b"x" * 100_000)
     assert path.read_bytes() == b"x" * 100_000
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
-    assert not temps(tmp_path)
+    assert not unfinished(tmp_path)
     named = events.index(("name", str(path)))
-    assert any(kind == "sync" and durable.TEMP_PREFIX in name for kind, name in events[:named])
+    assert any(kind == "sync" and temps.PREFIX in name for kind, name in events[:named])
     assert ("sync", str(tmp_path)) in events[:named], "the new folder is not on disk"
     assert events[named + 1 :] == [("sync", str(path.parent))]
 
@@ -103,7 +103,7 @@ def test_write_new_has_one_winner(tmp_path: Path) -> None:
         thread.join()
     assert len(won) == 1
     assert path.read_bytes() == b"%02d" % won[0]
-    assert not temps(tmp_path)
+    assert not unfinished(tmp_path)
 
 
 def test_write_new_works_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_publish_syncs_all_before_the_first_name(
     for n, publication in enumerate(batch):
         assert publication.final.read_bytes() == b"%d" % n
         assert stat.S_IMODE(publication.final.stat().st_mode) == 0o444
-    assert not temps(tmp_path)
+    assert not unfinished(tmp_path)
 
 
 def test_a_folder_that_is_a_link_to_another_disk_works(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_full_disk_is_named_and_leaves_no_temp(tmp_path: Path, monkeypatch: py
         durable.write(tmp_path / "f", b"new")
     assert caught.value.path == str(tmp_path / "f")
     assert (tmp_path / "f").read_bytes() == b"old"
-    assert not temps(tmp_path)
+    assert not unfinished(tmp_path)
 
 
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,16 +221,16 @@ def test_sync_folder_ignores_einval_alone(tmp_path: Path, monkeypatch: pytest.Mo
 def test_create_temp_refuses_to_follow_and_is_private(tmp_path: Path) -> None:
     fd, temp = durable.create_temp(tmp_path / "new")
     assert stat.S_IMODE(os.fstat(fd).st_mode) == 0o600
-    assert temp.parent == tmp_path / "new" and temp.name.startswith(durable.TEMP_PREFIX)
+    assert temp.parent == tmp_path / "new" and temp.name.startswith(temps.PREFIX)
     assert os.get_inheritable(fd) is False
     os.close(fd)
-    assert durable.temp_path(tmp_path) != durable.temp_path(tmp_path)
+    assert temps.temp_path(tmp_path) != temps.temp_path(tmp_path)
 
 
 def test_sweep_removes_old_temps_of_dead_processes_alone(tmp_path: Path) -> None:
     day = 86400.0
     now = 1_800_000_000.0
-    node = durable.temp_path(tmp_path).name.split("-")[1]
+    node = temps.temp_path(tmp_path).name.split("-")[1]
 
     def temp(owner: str, age: float, digits: str) -> Path:
         path = tmp_path / f".tmp-{owner}-{digits * 16}"
@@ -250,7 +250,7 @@ def test_sweep_removes_old_temps_of_dead_processes_alone(tmp_path: Path) -> None
     for path in kept[-2:]:
         path.write_bytes(b"")
         os.utime(path, (0, 0))
-    assert durable.sweep(tmp_path, now=now) == 2
+    assert temps.sweep(tmp_path, now=now) == 2
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
-    assert durable.sweep(tmp_path / "missing", now=now) == 0
+    assert temps.sweep(tmp_path / "missing", now=now) == 0

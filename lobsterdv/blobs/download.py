@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from lobsterdv import workers
@@ -50,28 +51,37 @@ class Range:
     pieces: tuple[Piece, ...]
 
 
-def pieces_of(content: Content) -> Iterator[Piece]:
-    """A content's extents cut into runs of at most RANGE_BYTES."""
+def pieces_of(content: Content, held: Sequence[bool] = ()) -> Iterator[Piece]:
+    """A content's extents, but for chunks that are ``held``, cut into runs of at most RANGE_BYTES."""
     chunk = raw = 0
     for extent in content.extents:
         offset = extent.offset
         first, run, run_raw = chunk, 0, 0
         for position in range(chunk, chunk + extent.chunks):
             stored = content.stored_lengths[position]
-            if run and max(run + stored, run_raw + content.lengths[position]) > RANGE_BYTES:
+            is_held = bool(held) and held[position]
+            if run and (is_held or max(run + stored, run_raw + content.lengths[position]) > RANGE_BYTES):
                 yield Piece(extent.object, offset, run, content, raw, first, position - first)
                 offset, raw = offset + run, raw + run_raw
                 first, run, run_raw = position, 0, 0
-            run += stored
-            run_raw += content.lengths[position]
+            if is_held:
+                offset, raw, first = offset + stored, raw + content.lengths[position], position + 1
+            else:
+                run += stored
+                run_raw += content.lengths[position]
         chunk += extent.chunks
-        yield Piece(extent.object, offset, run, content, raw, first, chunk - first)
+        if run:
+            yield Piece(extent.object, offset, run, content, raw, first, chunk - first)
         raw += run_raw
 
 
-def plan_ranges(contents: Iterable[Content]) -> list[Range]:
-    """The ranged reads that bring these contents, neighbours joined."""
-    pieces = sorted((p for c in contents for p in pieces_of(c)), key=lambda p: (p.object.digest, p.offset))
+def plan_ranges(
+    contents: Iterable[Content], held: Mapping[Digest, Sequence[bool]] = MappingProxyType({})
+) -> list[Range]:
+    """The ranged reads that bring these contents, neighbours joined; of those in ``held``, the chunks not held."""
+    pieces = sorted(
+        (p for c in contents for p in pieces_of(c, held.get(c.digest, ()))), key=lambda p: (p.object.digest, p.offset)
+    )
     ranges: list[Range] = []
     group: list[Piece] = []
     end = 0
@@ -133,18 +143,44 @@ class _Fetch:
         self._lock = threading.Lock()
 
     def run(self, contents: list[Content]) -> dict[Digest, ContentError]:
-        for content in contents:
-            if not content.size:
-                self._keep(content, b"")
-        ranges = plan_ranges(contents)
-        self._left.update(piece.content.digest for r in ranges for piece in r.pieces)
         try:
+            held = self._resume(contents)
+            ranges = plan_ranges([c for c in contents if c.digest not in held or not all(held[c.digest])], held)
+            self._left.update(piece.content.digest for r in ranges for piece in r.pieces)
+            for content in contents:
+                if not content.size:
+                    self._keep(content, b"")
+                elif content.digest in held and all(held[content.digest]):
+                    self._finish(content)
             for _ in workers.each(self._bring, ranges, jobs=self._remote.jobs):
                 pass
         finally:
-            for incoming in self._incoming.values():
-                incoming.abandon()
+            for digest, incoming in self._incoming.items():
+                if digest in self._failed:
+                    incoming.abandon()
+                else:
+                    incoming.suspend()
         return self._failed
+
+    def _resume(self, contents: list[Content]) -> dict[Digest, list[bool]]:
+        """Take over what an interrupted fetch left; returns which chunks of those contents are right already."""
+        left = self._intake.left()
+        held = {}
+        for content in contents if left else ():
+            if content.digest in left and not self._is_packed(content):
+                incoming = self._intake.resume(content.digest, content.size, left[content.digest], name=self._name)
+                if incoming is not None:
+                    self._incoming[content.digest] = incoming
+                    chunks = incoming.held(content.lengths, content.chunk_digests)
+                    self._progress(sum(n for n, there in zip(content.lengths, chunks, strict=True) if there))
+                    held[content.digest] = chunks
+        return held
+
+    def _finish(self, content: Content) -> None:
+        try:
+            self._incoming.pop(content.digest).finish()
+        except CorruptContent as error:
+            self._fail(content.digest, error)
 
     def _bring(self, wanted: Range) -> None:
         try:
@@ -163,7 +199,7 @@ class _Fetch:
                 self._arrive(piece, data[start : start + piece.stored])
             except CorruptContent as error:
                 self._fail(piece.content.digest, error)
-        self._progress(wanted.length)
+            self._progress(sum(piece.content.lengths[piece.first_chunk : piece.first_chunk + piece.chunks]))
 
     def _arrive(self, piece: Piece, stored: memoryview) -> None:
         content = piece.content
@@ -173,12 +209,14 @@ class _Fetch:
             chunks = slice(piece.first_chunk, piece.first_chunk + piece.chunks)
             sizes = zip(content.lengths[chunks], content.stored_lengths[chunks], strict=True)
             data = memoryview(decode_frames(stored, sizes, name=self._name))
-        if len(data) == content.size:
-            self._keep(content, data)
-            return
         with self._lock:
             if content.digest in self._failed:
                 return
+            incoming = self._incoming.get(content.digest)
+        if incoming is None and len(data) == content.size:
+            self._keep(content, data)
+            return
+        with self._lock:
             if content.digest not in self._incoming:
                 self._incoming[content.digest] = self._intake.receive(content.digest, content.size, name=self._name)
             incoming = self._incoming[content.digest]
@@ -195,10 +233,13 @@ class _Fetch:
         actual = digest_of(data)
         if actual != content.digest:
             raise CorruptContent(self._name, self._remote.url, str(content.digest), str(actual))
-        if self._packable and content.size < SMALL_BYTES:
+        if self._is_packed(content):
             self._intake.keep_verified([(content.digest, bytes(data))])
         else:
             self._intake.keep_plain(content.digest, data)
+
+    def _is_packed(self, content: Content) -> bool:
+        return self._packable and content.size < SMALL_BYTES
 
     def _fail_all(self, wanted: Range, error: ContentError) -> None:
         for piece in wanted.pieces:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake, Kept
 from lobsterdv.digest import Hasher
@@ -129,7 +129,7 @@ def _exchange(cache: Cache, descriptor: int, source: Path, kept: Kept, mode: int
     is_shared = False
     cached = cache.plain_path(kept.digest)
     try:
-        durable.drop_links(cache.temps, cached.lstat())  # what a killed process left
+        temps.drop_links(cache.temps, cached.lstat())  # what a killed process left
         other = durable.link_temp(cached, cache.temps)
         try:
             if other.lstat().st_nlink == 2:  # nobody else's: files keep their times, tools compare them
@@ -178,7 +178,7 @@ def _second_name(source: Path, temps: Path, name: str) -> Path:
 def _has_other_names(cache: Cache, descriptor: int, name: str) -> bool:
     """Whether a file has names besides this one, after those are gone that killed processes left. Raises Busy when
     another process is just handing it over."""
-    if os.fstat(descriptor).st_nlink > 1 and durable.drop_links(cache.temps, os.fstat(descriptor)):
+    if os.fstat(descriptor).st_nlink > 1 and temps.drop_links(cache.temps, os.fstat(descriptor)):
         raise Busy(name, "another lobsterdv, which is adding it")
     return os.fstat(descriptor).st_nlink > 1
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
-from lobsterdv import copying, durable
+from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
-from lobsterdv.digest import Digest, hash_descriptor, parse_hex
+from lobsterdv.digest import Digest, digest_of, hash_descriptor, parse_hex
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import Signature, signature_of
 
@@ -37,17 +38,20 @@ class Kept(NamedTuple):
 
 class Intake:
     """One batch of additions to a cache. Threads may share it. Use it as a context manager: leaving it
-    without an error commits, with one abandons."""
+    without an error commits, with one abandons. With ``keeps_whole`` a full pack is published at once, and what
+    was whole when an error came too."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, *, pack_bytes: int | None = None, keeps_whole: bool = False) -> None:
         self._cache = cache
+        self._pack_bytes = pack_bytes or PACK_BYTES
+        self._keeps_whole = keeps_whole
         self._pending: list[tuple[Digest, durable.Publication, bytes]] = []
         self._pending_bytes = 0
         self._pack: PackWriter | None = None
         self._packed: set[Digest] = set()
         self._failed: LocalIOError | None = None
         self._lock = threading.RLock()
-        durable.sweep(cache.temps, now=cache.now())
+        temps.sweep(cache.temps, now=cache.now())
         cache.packs.refresh()
 
     def __enter__(self) -> Intake:
@@ -57,7 +61,7 @@ class Intake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None or (self._keeps_whole and self._failed is None):
                 self.commit()
         finally:
             self.abandon()
@@ -84,8 +88,10 @@ class Intake:
                 if self._pack is None:
                     self._pack = PackWriter(self._cache.packs.folder, self._cache.temps)
                 self._pack.append(digest, data)
-                if self._pack.size >= PACK_BYTES:
+                if self._pack.size >= self._pack_bytes:
                     self._close_pack()
+                    if self._keeps_whole:
+                        self.commit()
 
     def keep_plain(self, digest: Digest, data: bytes | memoryview) -> None:
         """Keep bytes, whose digest the caller has just computed, as a plain file."""
@@ -99,7 +105,23 @@ class Intake:
 
     def receive(self, digest: Digest, size: int, *, name: str) -> Incoming:
         """Begin a plain file that arrives in parts."""
-        return Incoming(self, digest, size, name)
+        return Incoming(self, digest, size, name, durable.create_temp(self.temps, digest=digest.hex()))
+
+    def resume(self, digest: Digest, size: int, left: Iterable[Path], *, name: str) -> Incoming | None:
+        """Go on with what a process that is gone left of a plain file; None when nothing can be taken over. What
+        it holds must be verified."""
+        for temp in left:
+            taken = durable.adopt_temp(temp, digest=digest.hex())
+            if taken is not None:
+                return Incoming(self, digest, size, name, taken)
+        return None
+
+    def left(self) -> dict[Digest, list[Path]]:
+        """What interrupted fetches left of plain files, for ``resume``."""
+        found: dict[Digest, list[Path]] = {}
+        for name, temp in temps.partials(self.temps):
+            found.setdefault(parse_hex(name, what="temp"), []).append(temp)
+        return found
 
     def commit(self) -> None:
         """Publish everything taken so far. May be called again after more was taken."""
@@ -224,12 +246,12 @@ class Intake:
 class Incoming:
     """A plain file that arrives in parts, in any order, from any thread; it is verified before it is kept."""
 
-    def __init__(self, intake: Intake, digest: Digest, size: int, name: str) -> None:
+    def __init__(self, intake: Intake, digest: Digest, size: int, name: str, temp: tuple[int, Path]) -> None:
         self._intake = intake
         self._digest = digest
         self._size = size
         self._name = name
-        self._fd, self._temp = durable.create_temp(intake.temps)
+        self._fd, self._temp = temp
         with durable.translating(self._temp):
             os.ftruncate(self._fd, size)
 
@@ -248,19 +270,56 @@ class Incoming:
         try:
             actual, checksum, size = hash_descriptor(self._fd)
         finally:
-            os.close(self._fd)
-            self._fd = -1
+            self._close()
         if actual != self._digest:
             self._temp.unlink(missing_ok=True)
             raise CorruptContent(self._name, "what arrived from the remote", str(self._digest), str(actual))
         self._intake.accept(self._digest, size, checksum, self._temp)
 
+    def held(self, lengths: Sequence[int], digests: Iterable[Digest]) -> list[bool]:
+        """Which of its chunks are right already; holes are not read."""
+        data = _DataRuns(self._fd)
+        found = []
+        start = 0
+        for length, digest in zip(lengths, digests, strict=True):
+            found.append(data.touches(start, start + length) and digest_of(os.pread(self._fd, length, start)) == digest)
+            start += length
+        return found
+
+    def suspend(self) -> None:
+        """Leave it for a later fetch to go on with. After ``finish`` does nothing."""
+        if self._fd >= 0:
+            self._close()
+            with suppress(OSError):
+                self._temp.rename(temps.temp_path(self._temp.parent, digest=self._digest.hex(), is_mine=False))
+
     def abandon(self) -> None:
         """Throw it away. May be repeated, and after ``finish`` does nothing."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            self._close()
             self._temp.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+
+class _DataRuns:
+    """Where a sparse file holds data, asked for in ascending order."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._start = self._end = 0
+
+    def touches(self, start: int, end: int) -> bool:
+        """True when some of ``start`` to ``end`` is not a hole."""
+        while self._end <= start:
+            try:
+                self._start = os.lseek(self._descriptor, max(start, self._end), os.SEEK_DATA)
+                self._end = os.lseek(self._descriptor, self._start, os.SEEK_HOLE)
+            except OSError:  # no data beyond
+                self._start = self._end = sys.maxsize
+        return self._start < end
 
 
 _NOTHING: Final = Digest(bytes(32))

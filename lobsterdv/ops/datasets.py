@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 from lobsterdv.errors import FormatError, LobsterError, LocalIOError, NotTracked, Refused
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.ops.context import Failure, Project
@@ -132,7 +132,7 @@ def write_pointer(project: Project, dataset: str, encoded: bytes) -> SafeRelPath
     path = pointer_path(dataset)
     folder = (project.root / path).parent
     durable.make_folder(folder)
-    durable.sweep(folder, now=project.now())  # what a killed process left beside the user's files
+    temps.sweep(folder, now=project.now())  # what a killed process left beside the user's files
     durable.write(project.root / path, encoded, mode=None)
     return path
 

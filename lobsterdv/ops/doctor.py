@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lobsterdv import chunker, copying, durable
+from lobsterdv import chunker, copying, durable, temps
 from lobsterdv.blobs.remote import read_marker
 from lobsterdv.errors import LobsterError
 from lobsterdv.events import Observer
@@ -109,7 +109,7 @@ def _cache(project: Project) -> Iterator[Finding]:
 def _links(root: Path, temp: Path, descriptor: int) -> list[str]:
     """The ways of placing a cached file in the work tree that work here."""
     working = []
-    name = root / f"{durable.TEMP_PREFIX}doctor-{secrets.token_hex(6)}"
+    name = root / f"{temps.PREFIX}doctor-{secrets.token_hex(6)}"
     other = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, b"lobster")

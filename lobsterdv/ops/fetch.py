@@ -30,6 +30,7 @@ from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.wishes import wishes
 
+_PACK_BYTES = 64 << 20  # of small files, so many bytes are fetched again at most when this process is killed
 _TOGETHER_BYTES = 64 << 20  # as in push: light datasets side by side, heavy ones one after another
 
 
@@ -114,7 +115,7 @@ def _bring_all(
     def progress(new_bytes: int) -> None:
         observer(Advanced("fetching", new_bytes))
 
-    with Intake(project.cache) as intake:
+    with Intake(project.cache, pack_bytes=_PACK_BYTES, keeps_whole=True) as intake:
 
         def bring(selection: Selected, at: Remote) -> tuple[Selected, Fetched | LobsterError, Sequence[Entry]]:
             try:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LocalIOError, Unreachable
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.keys import check_key, check_prefix
@@ -111,7 +111,7 @@ class DirectoryStore:
                 return
         for entry in entries:
             key = keys + entry.name
-            if entry.name.startswith(durable.TEMP_PREFIX):
+            if entry.name.startswith(temps.PREFIX):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 below = key + "/"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lobsterdv.durable import TEMP_PREFIX
 from lobsterdv.errors import UsageError
+from lobsterdv.temps import PREFIX as TEMP_PREFIX
 
 MAX_KEY_BYTES: Final = 1024  # S3's limit, which includes the store's prefix
 

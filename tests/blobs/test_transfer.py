@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobsterdv.blobs import download
+from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.cutting import BLOCK_BYTES
-from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, pieces_of, plan_ranges
+from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, fetch_contents, pieces_of, plan_ranges
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted, groups
 from lobsterdv.chunker import cut_lengths
 from lobsterdv.digest import digest_of
-from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.errors import CorruptContent, MissingContent, RemoteError
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, ZSTD, Content, Extent, StoredObject, Table, encode_table, parse_table
 from tests.blobs.places import CountingStore, fetch, noise, open_cache, remote_over, send, spoil, upload
@@ -303,3 +306,89 @@ def test_compressed_lies_are_corrupt(here: Remote, store: CountingStore, tmp_pat
     content = Content(digest_of(data), size, 14, [size], [digest_of(data)], [len(frame)], (Extent(target, 0, 1),))
     cache, failed = fetch(here, [content], tmp_path / "there")
     assert {type(e) for e in failed.values()} == {CorruptContent} and not cache.has(content.digest)
+
+
+# Interrupted
+
+
+class Lost(CountingStore):
+    """Its line breaks after so many reads."""
+
+    reads_left = 1000
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        if self.reads_left == 0:
+            raise RemoteError("the line broke")
+        self.reads_left -= 1
+        return super().read(key, start=start, length=length)
+
+
+def interrupted(remote: Remote, contents: list[Content], folder: Path, *, after: int) -> Cache:
+    assert isinstance(remote.store, Lost)
+    cache = open_cache(folder)
+    remote.store.reads_left = after
+    with pytest.raises(RemoteError), Intake(cache, keeps_whole=True) as intake:
+        fetch_contents(replace(remote, jobs=1), contents, intake, packable=True, name="n", progress=lambda n: None)
+    remote.store.reads_left = 1000
+    remote.store.bytes_read = 0
+    return cache
+
+
+@pytest.fixture
+def lost(tmp_path: Path) -> Remote:
+    return remote_over(Lost(), open_cache(tmp_path / "here"))
+
+
+@pytest.mark.parametrize("make", [noise, lambda size, seed: noise(size // 2, seed).hex().encode()])
+def test_what_arrived_of_a_large_file_is_not_fetched_again(
+    lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[int, int], bytes]
+) -> None:
+    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    data = make(10 << 20, 1)
+    contents, sent = send(lost, [data])
+    ranges = len(plan_ranges(contents))
+    cache = interrupted(lost, contents, tmp_path / "there", after=ranges - 2)
+    left = list((tmp_path / "there" / "tmp").iterdir())
+    assert len(left) == 1 and not cache.has(contents[0].digest)
+    again, failed = fetch(lost, contents, tmp_path / "there")
+    assert failed == {} and again.read_small(contents[0].digest, name="n") == data
+    assert isinstance(lost.store, Lost) and lost.store.bytes_read <= 3 * sent.new_bytes / ranges
+    assert not list((tmp_path / "there" / "tmp").iterdir())
+
+
+def test_whole_files_that_arrived_are_kept(lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "RANGE_BYTES", 400_000)
+    files = [noise(300_000, n) for n in range(5)] + [noise(3000, n) for n in range(5)]
+    contents, _ = send(lost, files)
+    interrupted(lost, contents, tmp_path / "there", after=3)
+    gone = set(open_cache(tmp_path / "there").missing(c.digest for c in contents))
+    assert len(gone) < len(contents)
+    again, failed = fetch(lost, [c for c in contents if c.digest in gone], tmp_path / "there")
+    assert failed == {} and not again.missing(c.digest for c in contents)
+    assert isinstance(lost.store, Lost) and lost.store.bytes_read < 4 * 300_000
+
+
+def test_what_is_wrong_in_what_was_left_is_fetched(
+    lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    data = noise(10 << 20, 1)
+    contents, _ = send(lost, [data])
+    interrupted(lost, contents, tmp_path / "there", after=5)
+    (left,) = (tmp_path / "there" / "tmp").iterdir()
+    with left.open("r+b") as file:
+        file.seek(2 << 20)
+        file.write(b"rot")
+    again, failed = fetch(lost, contents, tmp_path / "there")
+    assert failed == {} and again.read_small(contents[0].digest, name="n") == data
+
+
+def test_two_leftovers_of_one_file_and_a_liar(lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    data = noise(10 << 20, 1)
+    contents, _ = send(lost, [data])
+    interrupted(lost, contents, tmp_path / "there", after=5)
+    (left,) = (tmp_path / "there" / "tmp").iterdir()
+    (left.parent / left.name.replace(left.name.split("-")[-1][:16], "0" * 16)).write_bytes(b"short")
+    again, failed = fetch(lost, contents, tmp_path / "there")
+    assert failed == {} and again.read_small(contents[0].digest, name="n") == data

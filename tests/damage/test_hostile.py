@@ -17,7 +17,15 @@ from tests.properties.trees import picture
 
 LIMIT_MIB = 4096
 """Address space; threads reserve much more of it than they use."""
-REFUSALS = {"CorruptContent", "FormatError", "UnsafePath", "UnknownFormat", "UnknownFeature", "MissingContent"}
+REFUSALS = {
+    "CorruptContent",
+    "FormatError",
+    "UnsafePath",
+    "UnknownFormat",
+    "UnknownFeature",
+    "MissingContent",
+    "NoSpace",
+}
 DOCUMENTS, LISTINGS = documents(), listings()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 from lobsterdv.blobs import handover
 from lobsterdv.errors import Busy, ChangedMeanwhile, CorruptContent, LocalIOError, Refused
 from lobsterdv.events import silent
@@ -411,17 +411,17 @@ def test_temps_that_are_second_names(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"1")
     settle(path)
-    temps = tmp_path / "tmp"
-    mine = durable.link_temp(path, temps)
-    foreign = mine.rename(temps / ".tmp-elsewhere-1-0123456789abcdef")
-    assert durable.sweep(temps, now=path.stat().st_ctime + 60) == 0 and foreign.exists()
-    assert durable.drop_links(temps, path.stat()), "another machine may be at work"
-    dead = foreign.rename(temps / f".tmp-{os.uname().nodename}-4194999-0123456789abcdef")
+    folder = tmp_path / "tmp"
+    mine = durable.link_temp(path, folder)
+    foreign = mine.rename(folder / ".tmp-elsewhere-1-0123456789abcdef")
+    assert temps.sweep(folder, now=path.stat().st_ctime + 60) == 0 and foreign.exists()
+    assert temps.drop_links(folder, path.stat()), "another machine may be at work"
+    dead = foreign.rename(folder / f".tmp-{os.uname().nodename}-4194999-0123456789abcdef")
     other = durable.link_temp(tmp_path / "f", tmp_path)
-    assert not durable.drop_links(temps, path.stat())
+    assert not temps.drop_links(folder, path.stat())
     assert not dead.exists() and other.exists()
-    assert not durable.drop_links(tmp_path / "missing", path.stat())
-    assert durable.drop_links(tmp_path, path.stat()), "this process lives"
+    assert not temps.drop_links(tmp_path / "missing", path.stat())
+    assert temps.drop_links(tmp_path, path.stat()), "this process lives"
 
 
 def test_where_nobody_tells_who_writes(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:

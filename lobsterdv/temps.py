@@ -1,0 +1,106 @@
+"""Names of unfinished files: they tell whose they are, so that what a killed process left is swept, or gone on with.
+
+``.tmp-<node>-<pid>-<16 hex>``, and for a content that arrives in parts ``.<64 hex>`` after it: its digest.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+PREFIX: Final = ".tmp-"
+
+_NAME: Final = re.compile(
+    r"\.tmp-(?P<node>[A-Za-z0-9._]*)-(?P<pid>[0-9]{1,10})-[0-9a-f]{16}(?:\.(?P<digest>[0-9a-f]{64}))?", re.ASCII
+)
+_FOREIGN_FACTOR: Final = 30  # a temp of another machine may belong to a live process: wait this much longer
+_PARTIAL_FACTOR: Final = 14  # what arrived in part is worth keeping for longer
+
+
+def temp_path(folder: Path, *, digest: str = "", is_mine: bool = True) -> Path:
+    """A fresh name for a temp in ``folder``; nothing is created. ``digest`` (64 hex) is the content that it will be;
+    one that is not mine may be taken over by anybody."""
+    owner = os.getpid() if is_mine else 0
+    return folder / f"{PREFIX}{_node()}-{owner}-{secrets.token_hex(8)}{'.' if digest else ''}{digest}"
+
+
+def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
+    """Remove temps directly in ``folder`` that are old and whose process is gone; returns how many.
+
+    ``now`` is in seconds since 1970. Contents that arrived in part go when they are 14 times as old; whether
+    a process of another machine lives cannot be known, and its temps go when they are 30 times as old. What
+    cannot be removed is left. A missing folder is empty.
+    """
+    removed = 0
+    for entry, name in _temps(folder):
+        local = name["node"] == _node()
+        factor = 1 if local and not name["digest"] else _PARTIAL_FACTOR if local else _FOREIGN_FACTOR
+        try:
+            info = entry.stat(follow_symlinks=False)
+            # A second name has its file's mtime, which may be years old; giving it changed the ctime.
+            age = now - (info.st_ctime if info.st_nlink > 1 else info.st_mtime)
+            if stat.S_ISDIR(info.st_mode) or age <= older_than_s * factor:
+                continue
+            if local and _alive(int(name["pid"])):
+                continue
+            os.unlink(entry.path)
+        except OSError:
+            continue
+        removed += 1
+    return removed
+
+
+def partials(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What was left, on this machine, of contents that arrived in parts: digest (64 hex) and temp, if its process is
+    gone or gave it up. A content may come several times."""
+    for entry, name in _temps(folder):
+        if name["digest"] and name["node"] == _node() and not _alive(int(name["pid"])) and not entry.is_symlink():
+            yield name["digest"], Path(entry.path)
+
+
+def drop_links(folder: Path, info: os.stat_result) -> bool:
+    """Remove the temps in ``folder`` that are names of the file with this stat and whose process is gone; True when
+    there are others, of a process that lives or of another machine. Raises OSError."""
+    in_use = False
+    for entry, name in _temps(folder):
+        if not os.path.samestat(entry.stat(follow_symlinks=False), info):
+            continue
+        if name["node"] == _node() and not _alive(int(name["pid"])):
+            os.unlink(entry.path)
+        else:
+            in_use = True
+    return in_use
+
+
+def _temps(folder: Path) -> Iterator[tuple[os.DirEntry[str], re.Match[str]]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        name = _NAME.fullmatch(entry.name)
+        if name is not None:
+            yield entry, name
+
+
+@functools.cache
+def _node() -> str:
+    return re.sub(r"[^A-Za-z0-9._]", "_", os.uname().nodename)[:64]
+
+
+def _alive(pid: int) -> bool:
+    if pid == 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
