@@ -1,4 +1,4 @@
-"""Commands that tell where things are: list, path."""
+"""Commands that tell where things are and what they take: list, path, stats."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lobsterdv.cli.options import dataset_names, remote_option, rev_option, verb
-from lobsterdv.cli.paths import target
+from lobsterdv.cli.options import dataset_names, datasets_argument, jobs_option, remote_option, rev_option, verb
+from lobsterdv.cli.paths import target, targets
 from lobsterdv.cli.session import Done, Session
 
 if TYPE_CHECKING:
@@ -58,6 +58,26 @@ def path_command(session: Session, name: str, rev: str | None, remote: str | Non
     wanted = target(session, name)
     report = locate(session.project(), wanted, rev=rev, remote=remote, observer=session.observer)
     return Done(report, report.failures, answer=[str(report.path)])
+
+
+@verb("stats", report="lobsterdv.ops.stats:StatsReport")
+@datasets_argument()
+@remote_option("Which remote; default: the project's.")
+@jobs_option
+@click.pass_obj
+def stats_command(session: Session, paths: tuple[str, ...], remote: str | None, jobs: int | None) -> Done:
+    """Show what versions take at a remote, and what saved the rest.
+
+    Of every version that was pushed: its files (logical), less files that are there already (identical), less parts
+    that earlier versions stored (dedupe), less what compression saves (zstd), makes what it added (stored). Only
+    catalog and manifests are read. With PATH, or -v, each version has a line.
+    """
+    from lobsterdv.cli.render_stats import counted  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.stats import stats  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    report = stats(project, targets(session, paths), remote=remote, jobs=jobs, observer=session.observer)
+    return counted(report, session.words, each=bool(paths) or session.verbose, remote=remote)
 
 
 def _list_remote(session: Session, name: str | None, url: str | None) -> ListReport:

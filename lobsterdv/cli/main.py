@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "pull": Row("share", "Share", "Fetch, then check out."),
     "list": Row("looking", "Look around", "List datasets, the files inside one, or what a remote holds."),
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
+    "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
@@ -50,7 +51,7 @@ COMMANDS: Final = {
 _MEANT: Final = {
     "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help",
     "import": "add", "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
-    "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
+    "du": "stats", "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
     "upload": "push",
 }  # fmt: skip
 """What people coming from git, DVC or DataLad type, and what it is called here."""

@@ -58,7 +58,7 @@ def wishes(
 
     def consider(path: str, blob: str, commit: str | None) -> None:
         dataset = dataset_of(path)
-        if blob not in contents or not _matches(dataset, paths):
+        if blob not in contents or not matches(dataset, paths):
             return
         try:
             pointer = parse_pointer(contents[blob], what=f"{path} at {(commit or 'the index')[:12]}")
@@ -73,11 +73,11 @@ def wishes(
         consider(row.path, row.blob, None)
     if work is not None:
         for dataset in work.good.values():
-            if _matches(dataset.path, paths):
+            if matches(dataset.path, paths):
                 _note(found, Wish(dataset.path, dataset.pointer, None, True))
-        failures.update((path, error) for path, error in work.bad.items() if _matches(path, paths))
+        failures.update((path, error) for path, error in work.bad.items() if matches(path, paths))
     for path in paths:
-        if not any(_matches(name, [path]) for name in [*(w.path for w in found.values()), *failures]):
+        if not any(matches(name, [path]) for name in [*(w.path for w in found.values()), *failures]):
             failures[path] = NotTracked(path, rev)
     return list(found.values())[::-1], [Failure(path, error) for path, error in failures.items()]
 
@@ -91,7 +91,8 @@ def _note(found: dict[tuple[str, Digest], Wish], wish: Wish) -> None:
         found[wish.key] = Wish(old.path, old.pointer, old.commit, True)
 
 
-def _matches(dataset: str, paths: Sequence[str]) -> bool:
+def matches(dataset: str, paths: Sequence[str]) -> bool:
+    """True when one of ``paths`` means the dataset (its name, pointer, a folder above it, a glob), or there is none."""
     if not paths:
         return True
     for path in map(dataset_of, paths):
