@@ -6,6 +6,7 @@
     |- UsageError                   exit 2   the call cannot mean anything
     |- ProjectError                          no git, no project, a refused request
     |  |- NotAProject   NoGit   Refused   NotTracked   UnknownRevision   GitFailed
+    |  |- NotVerbatim                        no object of a remote is just this file
     |- ConfigError                           a configuration file or value
     |- FormatError                           bytes that do not follow docs/format.md
     |  |- UnknownFormat   UnknownFeature     written by a newer lobsterdv
@@ -104,6 +105,25 @@ class NotTracked(ProjectError):
 
     def __str__(self) -> str:
         return f"{self.path} is not a tracked dataset" + (f" at {self.rev}" if self.rev else "")
+
+
+@dataclass(eq=False)
+class NotVerbatim(ProjectError):
+    """``how`` ``name``, a file of ``dataset``, lies at ``url``: ``empty``, ``compressed``, in ``ranges`` or ``packed``."""
+
+    name: str
+    dataset: str
+    url: str
+    how: str
+
+    def __str__(self) -> str:
+        why = {
+            "empty": "is empty: no object holds it",
+            "compressed": f"is stored compressed at {self.url}",
+            "ranges": f"is stored in parts at {self.url}, shared with other versions",
+            "packed": f"shares its object at {self.url} with other files",
+        }
+        return f"{self.name} has no URL: it {why.get(self.how, self.how)}"
 
 
 @dataclass(eq=False)

@@ -34,6 +34,7 @@ from lobsterdv.ops.push import PushReport, push
 from lobsterdv.ops.replacing import copy_data, replace_data
 from lobsterdv.ops.status import StatusReport, status
 from lobsterdv.ops.streaming import open_stream
+from lobsterdv.ops.url import url
 from lobsterdv.paths import safe_path
 from lobsterdv.project import open_project
 
@@ -120,6 +121,15 @@ class DataManager:
         except RemoteError as error:
             raise self._out_of_reach(name, rev, error) from error
         return stream if mode == "rb" else io.TextIOWrapper(stream, encoding="utf-8")
+
+    def url(self, name: str, rev: str | None = None) -> str:
+        """The URL of a file that lies at the remote as one object, just as it is: ``s3://bucket/...``, or a file's path
+        when the remote is a directory. Raises NotVerbatim for one that is stored otherwise (``push(plain=True)``
+        stores it so), Refused for a directory, and as ``path``, but for RemoteError."""
+        report = url(
+            self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
+        )
+        return report.url
 
     def load(self, name: str, rev: str | None = None, backed: bool = False) -> Any:
         """The data itself: AnnData, MuData, DataFrame by kind, or the Path of anything else.

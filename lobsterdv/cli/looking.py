@@ -1,4 +1,4 @@
-"""Commands that tell where things are and what they take: list, path, stats."""
+"""Commands that tell where things are and what they take: list, path, url, stats."""
 
 from __future__ import annotations
 
@@ -58,6 +58,23 @@ def path_command(session: Session, name: str, rev: str | None, remote: str | Non
     wanted = target(session, name)
     report = locate(session.project(), wanted, rev=rev, remote=remote, observer=session.observer)
     return Done(report, report.failures, answer=[str(report.path)])
+
+
+@verb("url", report="lobsterdv.ops.url:UrlReport")
+@click.argument("name", metavar="PATH", shell_complete=dataset_names)
+@rev_option("The version that this git revision names.")
+@remote_option("Which remote; default: the project's.")
+@click.pass_obj
+def url_command(session: Session, name: str, rev: str | None, remote: str | None) -> Done:
+    """Print the URL of a version that any tool can read.
+
+    PATH is a file, or lies in a folder that is tracked. What is stored as one object, just as it is, has a URL
+    (s3://bucket/..., or the path of a file when the remote is a directory); `lobsterdv push --plain` stores it so.
+    """
+    from lobsterdv.ops.url import url  # noqa: PLC0415 - start-up time
+
+    report = url(session.project(), target(session, name), rev=rev, remote=remote, observer=session.observer)
+    return Done(report, report.failures, answer=[report.url])
 
 
 @verb("stats", report="lobsterdv.ops.stats:StatsReport")

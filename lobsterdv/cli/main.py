@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "pull": Row("share", "Share", "Fetch, then check out."),
     "list": Row("looking", "Look around", "List datasets, the files inside one, or what a remote holds."),
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
+    "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
     "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),

@@ -64,6 +64,15 @@ def _not_tracked(error: errors.NotTracked, at: Situation) -> list[Remedy]:
     return [tracked]
 
 
+def _not_verbatim(error: errors.NotVerbatim, at: Situation) -> list[Remedy]:
+    local = Remedy(at.words.ldv("path", at.words.arg(error.name)), "gives a local file")
+    if error.how == "empty":
+        return [local]
+    options = [word for name in ("--rev", "--remote") for word in at.option(name)]
+    plain = at.words.ldv("push", "--plain", *options, at.words.arg(error.dataset))
+    return [Remedy(plain, "stores each file as one object, as it is"), local]
+
+
 def _unknown_revision(error: errors.UnknownRevision, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.git("fetch", "--tags"), "if it is a colleague's"), Remedy(at.words.git("log", "--oneline"))]
 
@@ -254,6 +263,7 @@ TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     errors.GitFailed: _git_failed,
     errors.Refused: refusal,
     errors.NotTracked: _not_tracked,
+    errors.NotVerbatim: _not_verbatim,
     errors.UnknownRevision: _unknown_revision,
     errors.ConfigError: _config,
     errors.FormatError: _format,

@@ -51,6 +51,15 @@ class Situation:
         """The item as it is typed; PATH when there is none."""
         return self.words.arg(self.path) if self.path else "PATH"
 
+    def option(self, name: str) -> list[str]:
+        """An option and its value, to be typed again; nothing when it was not typed."""
+        for at, word in enumerate(self.typed):
+            if word == name:
+                return [name, quote(self.typed[at + 1])] if at + 1 < len(self.typed) else []
+            if word.startswith(name + "="):
+                return [quote(word)]
+        return []
+
     def again(self, *options: str) -> str:
         """The command as it was typed, with more options."""
         end = self.typed.index("--") if "--" in self.typed else len(self.typed)

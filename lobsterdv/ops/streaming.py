@@ -12,7 +12,7 @@ from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, CorruptContent, LobsterError, MissingContent, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
-from lobsterdv.formats.table import Content
+from lobsterdv.formats.table import Content, Table
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Selected, pointers, select
@@ -31,7 +31,7 @@ def open_stream(
     if failures or len(selected) != 1:
         raise failures[0].error if failures else NotTracked(name, rev)
     selection = selected[0]
-    digest = _local_digest(project, selection, name)
+    digest = file_digest(project, selection, name)
     if digest is not None and not project.cache.missing([digest]):
         if project.cache.is_plain(digest):
             return project.cache.verified_path(digest, name=name).open("rb")
@@ -45,7 +45,7 @@ def open_stream(
         ):
             try:
                 table = read_table(room, manifest, name=selection.dataset.path, below=selection.below)
-                content = _content(selection, table.entries, table.contents, name)
+                content = content_of(selection, table, name)
             except ContentError as error:
                 problem = error
                 continue
@@ -55,8 +55,11 @@ def open_stream(
     raise problem
 
 
-def _local_digest(project: Project, selection: Selected, name: str) -> Digest | None:
-    """The file's digest, when the listing that tells it is here."""
+def file_digest(project: Project, selection: Selected, name: str) -> Digest | None:
+    """The digest of the one file that a selection means, when the listing that tells it is here, else None.
+
+    Raises Refused for what is no regular file, NotTracked.
+    """
     dataset, below = selection
     if dataset.pointer.is_directory and not below:
         raise Refused(name, "it is a directory; name a file in it, or use path()", "directory")
@@ -67,11 +70,12 @@ def _local_digest(project: Project, selection: Selected, name: str) -> Digest | 
     return _the_file(entries_below(entries, below, dataset.path), below, name).digest
 
 
-def _content(selection: Selected, entries: Sequence[Entry], contents: Sequence[Content], name: str) -> Content:
+def content_of(selection: Selected, table: Table, name: str) -> Content:
+    """The content of the one file that a selection means. Raises Refused for what is no regular file, NotTracked."""
     if not selection.dataset.pointer.is_directory:
-        return contents[0]
-    entry = _the_file(entries_below(entries, selection.below, selection.dataset.path), selection.below, name)
-    return next(c for c in contents if c.digest == entry.digest)
+        return table.contents[0]
+    entry = _the_file(entries_below(table.entries, selection.below, selection.dataset.path), selection.below, name)
+    return next(c for c in table.contents if c.digest == entry.digest)
 
 
 def _the_file(entries: Sequence[Entry], below: str, name: str) -> Entry:

@@ -37,7 +37,9 @@ def test_version_flag_and_command(desk: Desk) -> None:
     assert f"lobsterdv {__version__}" in desk.ldv("version", "-q").out
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("psh", "push"), ("stauts", "stats or status"), ("rm", "remove"), ("ls", "list")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("psh", "push"), ("stauts", "stats or status"), ("rm", "remove"), ("ls", "list")]
+)
 def test_a_misspelt_command_gets_a_suggestion(desk: Desk, typed: str, meant: str) -> None:
     printed = desk.ldv(typed, code=2)
     assert f"did you mean {meant}" in printed.err

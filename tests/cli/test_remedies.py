@@ -54,6 +54,7 @@ def test_every_refusal_has_an_entry_and_no_entry_is_stale() -> None:
 TYPED = {
     "move": ("move", "a", "b"),
     "path": ("path", "a"),
+    "url": ("url", "a", "--rev", "v 1", "--remote=lab"),
     "remote": ("remote",),
     "remote add": ("remote", "add", "lab", "s3://bucket/prefix"),
     "remote default": ("remote", "default", "lab"),

@@ -37,6 +37,13 @@ def test_push_clone_pull(lab: Desk, moto: Server, bucket: str, tmp_path: Path) -
     assert (lab.here / "counts.csv").read_text() == "1,2\n" * 5000
 
 
+def test_url(lab: Desk, moto: Server, bucket: str) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab/")
+    lab.ldv("push", "--plain")
+    digest = lab.json("list")["report"]["datasets"][0]["digest"].removeprefix("blake3:")
+    assert lab.ldv("url", "counts.csv").out == f"s3://{bucket}/lab/objects/{digest[:2]}/{digest}\n"
+
+
 def test_a_bucket_that_is_not_there(lab: Desk, moto: Server, bucket: str) -> None:
     remote(lab, moto, "s3://no-such-bucket-here/lab")
     printed = lab.ldv("push", code=4)
