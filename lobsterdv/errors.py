@@ -109,7 +109,7 @@ class NotTracked(ProjectError):
 
 @dataclass(eq=False)
 class NotVerbatim(ProjectError):
-    """``how`` ``name``, a file of ``dataset``, lies at ``url``: ``empty``, ``compressed``, in ``ranges`` or ``packed``."""
+    """``how`` a file of ``dataset`` lies at ``url``: ``empty``, ``compressed``, in ``ranges`` or ``packed``."""
 
     name: str
     dataset: str
