@@ -12,18 +12,24 @@ SHARED_BELOW = 128 << 10
 """Instead of 8 MiB."""
 
 
-def shrink() -> None:
-    """Set the sizes for the rest of this process."""
-    from lobsterdv.blobs import cutting, download, intake, objects, sending, upload
+def values() -> list[tuple[Any, str, Any]]:
+    """Module, name and small value of everything that counts in megabytes."""
+    from lobsterdv.blobs import cutting, download, intake, objects, sending, storage, upload
     from lobsterdv.stores import s3_upload
 
-    values: list[tuple[Any, str, Any]] = [
+    return [
         *((module, "BLOCK_BYTES", BLOCK) for module in (cutting, objects, sending, upload)),
         *((module, "SHARED_BELOW_BYTES", SHARED_BELOW) for module in (sending, upload)),
+        (storage, "SHORT_RANGE_BYTES", 8 << 10),
         (download, "RANGE_BYTES", BLOCK),
+        (download, "_DECODED_BYTES", BLOCK // 4),
         (intake, "_PENDING_BYTES", 2 * BLOCK),
         (s3_upload, "part_size_for", lambda size, *, chosen: BLOCK),
     ]
-    for module, name, value in values:
+
+
+def shrink() -> None:
+    """Set the sizes for the rest of this process."""
+    for module, name, value in values():
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)
