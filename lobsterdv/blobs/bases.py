@@ -8,8 +8,11 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from lobsterdv.digest import Digest
-from lobsterdv.formats.table import Content, StoredObject, Table
+from lobsterdv.compact import DigestIndex
+from lobsterdv.digest import Digest, Digests
+from lobsterdv.formats.contents import Content, Contents, StoredObject
+from lobsterdv.formats.entries import FILES, Entries
+from lobsterdv.formats.table import Table
 
 MAX_BASE_CHUNKS: Final = 1 << 20
 """So many chunks are remembered, those of the newest versions first: about 200 MB at the most."""
@@ -24,12 +27,13 @@ class Place(NamedTuple):
 
 
 class Bases:
-    """Tables of earlier versions, newest first, as something to look contents and chunks up in. Threads share it."""
+    """Tables of earlier versions, newest first, as something to look chunks up in. Threads share it."""
 
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables = tables
-        self.contents: dict[Digest, Content] = {c.digest: c for table in reversed(tables) for c in table.contents}
+        self.contents = [Contents.of(table.contents) for table in tables]
         self._chunks: _Chunks | None = None
+        self._indexes: dict[int, DigestIndex] = {}
         self._lock = threading.Lock()
 
     def find(self, digest: Digest, length: int) -> Place | None:
@@ -45,25 +49,32 @@ class Bases:
         """True when a new content could share chunks with an old one."""
         return len(self.chunks) > 0
 
-    def average_bits(self, paths: Collection[str]) -> dict[str, int]:
-        """The average chunk size (log2) with which the newest version that has a path cut it. The one content of a
+    def average_bits(self, path: str) -> int | None:
+        """The average chunk size (log2) with which the newest version that has a path cut it; the one content of a
         version that is a file has the path ''."""
-        found: dict[str, int] = {}
-        for table in self._tables:
-            if not table.entries and table.contents:
-                found.setdefault("", table.contents[0].average_bits)
-            if len(found) == len(paths):
-                break
-            for entry in table.entries:
-                if entry.path in paths and entry.digest is not None and entry.path not in found:
-                    found[entry.path] = self.contents[entry.digest].average_bits
-        return found
+        for number, (table, contents) in enumerate(zip(self._tables, self.contents, strict=True)):
+            if not table.entries:
+                if path == "" and len(contents):
+                    return contents.bits[0]
+                continue
+            entries = Entries.of(table.entries)
+            at = entries.paths.find(path)
+            if at >= 0 and entries.types[at] < FILES:
+                index = self._indexes.setdefault(number, DigestIndex(bytes(contents.digests)))
+                return contents.bits[index.find(Digests(entries.digests)[at])]
+        return None
 
     @property
     def chunks(self) -> _Chunks:
         with self._lock:
             if self._chunks is None:
-                self._chunks = _Chunks(c for table in self._tables for c in table.contents if len(c.lengths) > 1)
+                self._chunks = _Chunks(
+                    contents[at]
+                    for contents in self.contents
+                    if len(contents.lengths)
+                    for at, count in enumerate(contents.counts)
+                    if count > 1
+                )
             return self._chunks
 
 

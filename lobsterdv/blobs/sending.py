@@ -20,6 +20,7 @@ from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Decision, How, Storage, against_ranges, sample_of_file, zstd_pays
 from lobsterdv.blobs.verbatim import Whole, send_whole
+from lobsterdv.chunker import AVERAGE_BITS
 from lobsterdv.digest import Digest, hash_descriptor
 from lobsterdv.formats.table import ZSTD, Content, StoredObject
 
@@ -51,6 +52,7 @@ class Sending:
         *,
         name: str,
         progress: Callable[[int], None],
+        place: Callable[[Content], None],
     ) -> None:
         self._source = source
         self._bases = bases
@@ -61,14 +63,11 @@ class Sending:
         self._progress = progress
         self._numbers = count()
         self._drafts: dict[int, Draft] = {}
-        self._done: dict[Digest, Content] = {}
+        self._done = place
         self._verbatim: list[Whole] = []
-        self._bits: dict[str, int] = {}
 
-    def run(self, remote: Remote, new: Sequence[Wanted], *, part_threshold: int, jobs: int) -> dict[Digest, Content]:
-        """Send them; returns where each lies. Raises MissingContent, CorruptContent, RemoteError."""
-        if self._bases.have_chunks and not self._storage.plain:
-            self._bits = self._bases.average_bits({w.path for w in new})
+    def run(self, remote: Remote, new: Sequence[Wanted], *, part_threshold: int, jobs: int) -> None:
+        """Send them, and place each. Raises MissingContent, CorruptContent, RemoteError."""
         blocks = self._blocks(new, jobs=jobs)
         for item, rows in store_blocks(
             remote, blocks, self._storage, self._heads, jobs=jobs, name=self._name, progress=self._progress
@@ -80,8 +79,7 @@ class Sending:
             self._source, self._verbatim, self._heads,
             part_threshold=part_threshold, jobs=jobs, name=self._name, progress=self._progress,
         ):  # fmt: skip
-            self._done[content.digest] = content
-        return self._done
+            self._done(content)
 
     def _blocks(self, new: Sequence[Wanted], *, jobs: int) -> Iterator[Block]:
         """New bytes in blocks: small files and ranges together, each compressed file by itself."""
@@ -123,7 +121,7 @@ class Sending:
         rows = []
         for item in group:
             data = self._source.read_small(item.digest, name=self._name) if item.size else b""
-            cut = cut_data(data, item.digest, bits_for(item.size, self._bits.get(item.path)))
+            cut = cut_data(data, item.digest, self._bits_for(item))
             segments = None
             if len(cut.lengths) > 1 and self._bases.have_chunks and item.digest not in self._anew:
                 segments = self._decide(item, cut, "packed")
@@ -135,7 +133,7 @@ class Sending:
         for item in large:
             descriptor = self._source.open(item.digest, name=self._name)
             try:
-                cut, actual = cut_file(descriptor, bits_for(item.size, self._bits.get(item.path)))
+                cut, actual = cut_file(descriptor, self._bits_for(item))
                 if actual != item.digest:
                     raise self._source.damaged(item.digest, actual, name=self._name)
                 segments = self._decide(item, cut, "whole")
@@ -151,7 +149,7 @@ class Sending:
 
     def _whole(self, item: Wanted, cut: Cut | None, group: int) -> Iterator[Block]:
         """A large file of which too little is there: compressed, in objects of its own, or left for later, verbatim."""
-        bits = cut.average_bits if cut is not None else bits_for(item.size, self._bits.get(item.path))
+        bits = cut.average_bits if cut is not None else self._bits_for(item)
         descriptor = self._source.open(item.digest, name=self._name)
         try:
             if not zstd_pays(sample_of_file(descriptor), self._storage.level):
@@ -202,12 +200,17 @@ class Sending:
                 self._place(owner, segment.first, segment.object, segment.offset, segment.stored, lengths, None)
             offset += size
 
+    def _bits_for(self, item: Wanted) -> int:
+        """The average chunk size: what the dataset began with, where that matters and is known."""
+        could_share = item.size > 1 << AVERAGE_BITS[0] - 2 and self._bases.have_chunks
+        return bits_for(item.size, self._bases.average_bits(item.path) if could_share else None)
+
     def _start(self, item: Wanted, bits: int, cut: Cut | None) -> int:
         owner = next(self._numbers)
         if item.size:
             self._drafts[owner] = Draft(item.digest, item.size, bits, cut)
         else:
-            self._done[item.digest] = Content(item.digest, 0, bits, (), (), (), ())
+            self._done(Content(item.digest, 0, bits, (), (), (), ()))
         return owner
 
     def _arrived(self, item: StoredObject, row: Stored) -> None:
@@ -233,7 +236,7 @@ class Sending:
         draft = self._drafts[owner]
         draft.place(first, item, offset, stored, lengths, digests)
         if draft.is_complete:
-            self._done[draft.digest] = self._drafts.pop(owner).content()
+            self._done(self._drafts.pop(owner).content())
 
     def _note(self, item: Wanted, how: How, reused: int, ranges: int, why: str) -> None:
         self._heads.sent.decided(Decision(item.path or self._name, item.size, how, reused, ranges, why))

@@ -13,12 +13,14 @@ Bytes are hashed as they are sent: what is damaged here never gets a name there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.cutting import BLOCK_BYTES
 from lobsterdv.blobs.heads import Heads
+from lobsterdv.blobs.placement import Placement
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Sending, Wanted
 from lobsterdv.blobs.source import Source
@@ -26,7 +28,8 @@ from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import Digest
 from lobsterdv.errors import MissingContent
-from lobsterdv.formats.table import Content
+from lobsterdv.formats.contents import Contents
+from lobsterdv.formats.entries import Entries
 
 MANY_OBJECTS: Final = 64
 
@@ -34,8 +37,9 @@ MANY_OBJECTS: Final = 64
 def send_contents(
     remote: Remote,
     source: Source,
-    wanted: Sequence[Wanted],
+    entries: Entries,
     bases: Bases,
+    elsewhere: Iterable[Contents],
     storage: Storage,
     heads: Heads,
     *,
@@ -43,49 +47,61 @@ def send_contents(
     jobs: int,
     name: str,
     progress: Callable[[int], None],
-) -> list[Content]:
-    """Make sure that the remote holds every wanted content; returns where, in the order of ``wanted``.
+) -> Contents:
+    """Make sure that the remote holds every content of ``entries``; returns where, in order of first use.
 
+    What ``bases`` place, or contents ``elsewhere`` (taken as long as something is lacking), is not sent.
     Every object that the result names was seen there, with the right size, by a HEAD during this run.
     Raises MissingContent for bytes that neither side has, CorruptContent for what is damaged here,
     RemoteError. May be repeated and raced: objects are named by their bytes.
     """
-    once: dict[Digest, Wanted] = {}
-    for item in wanted:
-        once.setdefault(item.digest, item)
-    wanted = list(once.values())
-    known = {w.digest: bases.contents[w.digest] for w in wanted if w.digest in bases.contents}
-    anew = _to_store_anew(known, source, storage)
-    found = _still_there({d: c for d, c in known.items() if d not in anew}, heads, progress)
-    new = [w for w in wanted if w.digest not in found]
+    placement = Placement(entries)
+    for contents in chain(bases.contents, elsewhere):
+        placement.find_in(contents)
+        if placement.is_complete:
+            break
+    anew = _to_store_anew(placement, source, storage)
+    placement.withdraw(anew)
+    kept = placement.columns()
+    absent = heads.absent(kept.objects)
+    if absent:
+        placement.withdraw([c.digest for c in kept if any(e.object in absent for e in c.extents)])
+        kept = placement.columns()
+    heads.sent.add(reused_bytes=sum(kept.sizes))
+    progress(sum(kept.sizes))
+    if placement.is_complete:
+        return kept
+    new = list(_lacking(placement, entries))
     missing = source.missing(w.digest for w in new if w.size)
     if missing:
         gone = next(w for w in new if w.digest == missing[0])
         raise MissingContent(name, str(gone.digest), f"the cache or {remote.url}", gone.size)
-    if new:
-        sending = Sending(source, bases, anew, storage, heads, name=name, progress=progress)
-        found |= sending.run(remote, new, part_threshold=part_threshold, jobs=jobs)
-    return [found[w.digest] for w in wanted]
+    sending = Sending(source, bases, anew, storage, heads, name=name, progress=progress, place=placement.put)
+    sending.run(remote, new, part_threshold=part_threshold, jobs=jobs)
+    return placement.columns()
 
 
-def _to_store_anew(known: Mapping[Digest, Content], source: Source, storage: Storage) -> set[Digest]:
+def _lacking(placement: Placement, entries: Entries) -> Iterator[Wanted]:
+    """Contents that are nowhere, once each, in order of first use."""
+    seen = set()
+    for entry in entries:
+        if entry.digest is not None and placement.lacks(entry.digest) and entry.digest not in seen:
+            seen.add(entry.digest)
+            yield Wanted(entry.digest, entry.size, entry.path)
+
+
+def _to_store_anew(placement: Placement, source: Source, storage: Storage) -> set[Digest]:
     """Contents that lie there and are stored once more: all that are not verbatim for a plain version; small files
     that are scattered over very many objects (DESIGN, 5), as far as their bytes are here."""
+    kept = placement.columns()
     if storage.plain:
-        return {digest for digest, content in known.items() if content.size and not is_verbatim(content)}
-    small = [c for c in known.values() if c.size < SHARED_BELOW_BYTES]
+        return {content.digest for content in kept if content.size and not is_verbatim(content)}
+    if len(kept.objects) <= MANY_OBJECTS:
+        return set()
+    small = [c for c in kept if 0 < c.size < SHARED_BELOW_BYTES]
     objects = {e.object for c in small for e in c.extents}
     fresh = -(-sum(c.size for c in small) // BLOCK_BYTES)
-    if len(objects) > MANY_OBJECTS and len(objects) > 4 * fresh:
-        names = {c.digest for c in small if c.size}
-        return names.difference(source.missing(names))
-    return set()
-
-
-def _still_there(kept: dict[Digest, Content], heads: Heads, progress: Callable[[int], None]) -> dict[Digest, Content]:
-    absent = heads.absent(e.object for c in kept.values() for e in c.extents)
-    there = {d: c for d, c in kept.items() if not any(e.object in absent for e in c.extents)} if absent else kept
-    size = sum(c.size for c in there.values())
-    heads.sent.add(reused_bytes=size)
-    progress(size)
-    return there
+    if len(objects) <= MANY_OBJECTS or len(objects) <= 4 * fresh:
+        return set()
+    names = {c.digest for c in small}
+    return names.difference(source.missing(names))

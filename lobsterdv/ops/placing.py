@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -11,13 +11,14 @@ from lobsterdv import workers
 from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.heads import Heads, require
 from lobsterdv.blobs.remote import Remote, read_document, read_table, records
-from lobsterdv.blobs.sending import Wanted
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.upload import send_contents
 from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
+from lobsterdv.formats.contents import Contents
+from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
 from lobsterdv.formats.manifest import (
     Manifest,
@@ -103,6 +104,7 @@ def send_version(
     wish: Wish,
     source: Source,
     placed: Sequence[Pushed],
+    known: Iterable[Pushed],
     storage: Storage,
     heads: Heads,
     signer: Signer,
@@ -113,13 +115,15 @@ def send_version(
 ) -> Pushed:
     """Place one version, in the order of the protocol. Raises MissingContent when neither side has its bytes."""
     pointer = wish.pointer
-    tables = _base_tables(room, wish, placed)
+    rows = _base_rows(wish, placed)
+    tables = _base_tables(room, wish, rows)
     entries = entries_of(project, wish.path, pointer, tables=tables)
     contents = send_contents(
         room,
         source,
-        [Wanted(e.digest, e.size, e.path) for e in entries if e.digest is not None],
+        Entries.of(entries),
         Bases(tables),
+        _elsewhere(room, [*known, *placed], {row.manifest for row in rows}),
         storage,
         heads,
         part_threshold=part_threshold,
@@ -127,7 +131,7 @@ def send_version(
         name=wish.path,
         progress=progress,
     )
-    table = Table(tuple(entries) if pointer.is_directory else (), tuple(contents))
+    table = Table(entries if pointer.is_directory else (), contents)
     stored = _write_manifest(room, wish, table, jobs=jobs)
     manifest = digest_of(stored)
     at = datetime.fromtimestamp(project.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -167,16 +171,33 @@ def _put(room: Remote, key: str, data: bytes) -> None:
     require(room, key, len(data), name=key)
 
 
-def _base_tables(room: Remote, wish: Wish, placed: Sequence[Pushed]) -> list[Table]:
-    """Tables of the dataset's latest known versions, and of this very version when the remote has it."""
-    tables = []
+def _base_rows(wish: Wish, placed: Sequence[Pushed]) -> list[Pushed]:
+    """The dataset's latest known versions, and this very version when the remote has it."""
     exact = [row for row in placed if row.version == wish.pointer.digest]
-    for row in [*exact, *[r for r in placed[::-1] if r not in exact][:BASES]]:
+    return [*exact, *[row for row in placed[::-1] if row not in exact][:BASES]]
+
+
+def _base_tables(room: Remote, wish: Wish, rows: Sequence[Pushed]) -> list[Table]:
+    tables = []
+    for row in rows:
         try:
             tables.append(_table(room, wish.path, row.version, row.manifest))
         except (ContentError, FormatError, KeyMissing):
             continue  # a base only saves bytes
     return tables
+
+
+def _elsewhere(room: Remote, known: Iterable[Pushed], searched: Set[Digest]) -> Iterator[Contents]:
+    """What other datasets and older versions place, newest first: only manifests that this machine keeps are read."""
+    others = {row.manifest: row for row in known if row.manifest not in searched}
+    for row in sorted(others.values(), key=lambda row: row.at, reverse=True):
+        key = manifest_key(row.version, row.manifest)
+        if room.cache.kept_remote(room.kept(key)) is None:
+            continue
+        try:
+            yield Contents.of(_table(room, row.path, row.version, row.manifest).contents)
+        except (ContentError, FormatError, KeyMissing):
+            continue
 
 
 def _table(room: Remote, name: str, version: Digest, manifest: Digest) -> Table:

@@ -168,7 +168,7 @@ def _send_all(
             sent = Sent()
             try:
                 row = send_version(
-                    project, room, wish, source, placed,
+                    project, room, wish, source, placed, known.values(),
                     replace(terms.storage, plain=wish.pointer.storage == "plain"), heads.counting(sent), terms.signer,
                     part_threshold=terms.part_threshold, jobs=jobs,
                     progress=lambda n: observer(Advanced("pushing", n)),

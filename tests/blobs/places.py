@@ -20,7 +20,10 @@ from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.upload import send_contents
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import ContentError
-from lobsterdv.formats.table import Content, Table
+from lobsterdv.formats.contents import Content, Contents
+from lobsterdv.formats.entries import Entries, Entry, EntryType
+from lobsterdv.formats.table import Table
+from lobsterdv.paths import safe_path
 from lobsterdv.signature import Signature
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.memory import MemoryStore
@@ -99,12 +102,17 @@ def remote_over(store: CountingStore, cache: Cache) -> Remote:
 def upload(  # type: ignore[no-untyped-def]
     remote: Remote, wanted: list[Wanted], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
     storage: Storage = AUTO, jobs: int = 4, name: str = "n",
+    elsewhere: tuple[Contents, ...] = (),
 ):  # fmt: skip
     sent = Sent()
-    return send_contents(
-        remote, CacheSource(remote.cache), wanted, Bases([Table((), tuple(placed or []))]), storage,
+    entries = Entries.of(
+        [Entry(safe_path(w.path or f"{n:06}"), EntryType.FILE, w.size, w.digest) for n, w in enumerate(wanted)]
+    )
+    contents = send_contents(
+        remote, CacheSource(remote.cache), entries, Bases([Table((), tuple(placed or []))]), elsewhere, storage,
         Heads(remote, jobs).counting(sent), part_threshold=threshold, jobs=jobs, name=name, progress=lambda n: None,
-    ), sent  # fmt: skip
+    )  # fmt: skip
+    return list(contents), sent
 
 
 def send(remote: Remote, files: list[bytes], placed: list[Content] | None = None, *, threshold: int = 1 << 30,

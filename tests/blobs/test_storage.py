@@ -18,8 +18,11 @@ from lobsterdv.blobs.storage import Decision, Storage, against_ranges, storage_f
 from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import CorruptContent
+from lobsterdv.formats.contents import Contents
+from lobsterdv.formats.entries import Entry, EntryType
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, ZSTD, Content, Table, encode_table, parse_table
+from lobsterdv.paths import safe_path
 from tests.blobs.places import CountingStore, fetch, noise, open_cache, remote_over, send
 from tests.blobs.places import upload as send_wanted
 
@@ -127,9 +130,10 @@ def test_a_dataset_keeps_the_chunk_size_it_began_with(here: Remote, monkeypatch:
     table_of = [Table((), tuple(before))]
     from lobsterdv.blobs.bases import Bases
 
-    assert Bases(table_of).average_bits({""}) == {"": 14} and Bases([Table((), tuple(coarse))]).average_bits({""}) == {
-        "": 16
-    }
+    assert Bases(table_of).average_bits("") == 14 and Bases([Table((), tuple(coarse))]).average_bits("") == 16
+    entry = Entry(safe_path("a/b"), EntryType.FILE, len(old), digest_of(old))
+    inside = Bases([Table((), ()), Table((entry,), tuple(coarse))])
+    assert inside.average_bits("a/b") == 16 and inside.average_bits("a") is None
     from lobsterdv.blobs.cutting import bits_for
 
     assert bits_for(100 << 20, 14) == 14, "grown beyond 64 MiB, still cut as before"
@@ -292,3 +296,23 @@ def test_decisions_are_bounded() -> None:
     for number in range(2000):
         sent.decided(Decision(str(number), 1, "packed", 0, 1, ""))
     assert len(sent.decisions) == 1000
+
+
+def test_what_another_dataset_placed_is_not_sent(here: Remote, store: CountingStore) -> None:
+    files = [noise(4000, number) for number in range(20)]
+    theirs, _ = send(here, files)
+    store.calls.clear()
+    mine, sent = send_wanted(here, [Wanted(digest_of(d), len(d)) for d in files[5:9]], elsewhere=(Contents.of(theirs),))
+    assert store.calls == {"head": 1} and sent.new_objects == 0 and mine == theirs[5:9]
+
+
+def test_many_tables_are_looked_through_no_further_than_needed(here: Remote) -> None:
+    files = [noise(4000, number) for number in range(3)]
+    theirs, _ = send(here, files)
+
+    def tables() -> object:
+        yield Contents.of(theirs)
+        raise AssertionError("all was found")
+
+    mine, _ = send_wanted(here, [Wanted(digest_of(files[1]), 4000)], elsewhere=tables())  # type: ignore[arg-type]
+    assert mine == theirs[1:2]
