@@ -12,6 +12,7 @@ from lobsterdv.cli.options import (
     force_option,
     ignore_missing_option,
     no_stage_option,
+    remote_option,
     rev_option,
     verb,
 )
@@ -23,9 +24,19 @@ from lobsterdv.cli.session import Done, Session
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
 @click.option("--move", is_flag=True, help="Do not copy large files: they become the cache's own, read-only.")
+@click.option("--to-remote", is_flag=True, help="Send the files to the remote, past the cache.")
+@remote_option("Which remote, with --to-remote; default: the project's.")
 @no_stage_option
 @click.pass_obj
-def add_command(session: Session, paths: tuple[str, ...], message: str | None, move: bool, no_stage: bool) -> Done:
+def add_command(
+    session: Session,
+    paths: tuple[str, ...],
+    message: str | None,
+    move: bool,
+    to_remote: bool,
+    remote: str | None,
+    no_stage: bool,
+) -> Done:
     """Keep files and folders as new versions.
 
     Copies their content into the cache, writes the pointer PATH.ldv.yaml beside each and a line into
@@ -35,13 +46,29 @@ def add_command(session: Session, paths: tuple[str, ...], message: str | None, m
     With --move the file itself becomes the cache's, in its place: nothing is written and no room is needed. It is
     read-only from then on; `lobsterdv unprotect PATH` makes it a file of its own again. It must lie on the
     cache's file system. Small files of folders, and executable ones, are copied all the same.
+
+    With --to-remote the files go from where they lie to the remote, and the cache keeps nothing: for data that
+    fits on this disk once. The pointer is written when the remote has everything; no push is needed.
     """
     from lobsterdv.cli.render import added  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.add import add  # noqa: PLC0415 - start-up time
 
     project = session.project()
     wanted = targets(session, paths)
-    report = add(project, wanted, message=message, move=move, staging=not no_stage, observer=session.observer)
+    if move and to_remote:
+        raise click.UsageError("--move and --to-remote exclude each other", click.get_current_context())
+    if remote is not None and not to_remote:
+        raise click.UsageError("--remote is for --to-remote", click.get_current_context())
+    report = add(
+        project,
+        wanted,
+        message=message,
+        move=move,
+        to_remote=to_remote,
+        remote=remote,
+        staging=not no_stage,
+        observer=session.observer,
+    )
     return added(report, session.words, message)
 
 

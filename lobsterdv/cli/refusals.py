@@ -34,9 +34,14 @@ def _copied(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("add", at.arg), "keeps a copy")]
 
 
+def _embedded(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("remote", "add", "lab", "s3://BUCKET/PREFIX"), "or a directory on another disk")]
+
+
 def _other_file_system(error: Refused, at: Situation) -> list[Remedy]:
     own = Remedy("export LOBSTERDV_CACHE_DIR=DIR", "a cache on the data's file system; the key `cache.dir` keeps it")
-    return [*_copied(error, at), own]
+    past = [Remedy(at.words.ldv("add", "--to-remote", at.arg), "sends it past the cache")] if at.can_share else []
+    return [*_copied(error, at), *past, own]
 
 
 def _whole_project(error: Refused, at: Situation) -> list[Remedy]:
@@ -96,6 +101,7 @@ def _part(error: Refused, at: Situation) -> list[Remedy]:
 REFUSALS: Final[Mapping[str, Entry]] = {
     "collision": _collision,
     "directory": _directory,
+    "embedded": _embedded,
     "exists": _exists,
     "foreign": _copied,
     "git-tracked": _git_tracked,

@@ -139,6 +139,8 @@ def _no_space(error: errors.NoSpace, at: Situation) -> list[Remedy]:
     found = []
     if at.command == "add" and "--move" not in at.typed:
         found.append(Remedy(at.again("--move"), "makes the files themselves the cache's own: no copy"))
+    if at.command == "add" and at.can_share and "--move" not in at.typed:
+        found.append(Remedy(at.again("--to-remote"), "sends them past the cache"))
     if at.command in ("checkout", "pull"):
         again = f"LOBSTERDV_CACHE_LINK=hardlink,copy {at.again()}"
         found.append(Remedy(again, "one copy, read-only, for the cache and the work tree on one disk"))

@@ -45,11 +45,13 @@ def added(report: AddReport, words: Words, message: str | None) -> Done:
     if len(report.added) > FEW and len(changed) < len(report.added):
         lines.append(f"{count(len(report.added) - len(changed), 'dataset')} unchanged")
     lines += [_now_shared(row, words) for row in report.added if row.moved_files]
+    if report.remote is not None and report.added:
+        lines.append(f"To {report.remote}: {size(sum(row.sent_bytes for row in report.added))} sent, past the cache")
     if not changed:
         hints = following([_commit(words, report.added, message)]) if report.staged and message is not None else []
         return Done(report, report.failures, lines=lines, hints=hints)
     commands = [] if report.staged else [words.git("add", *_files_of(words, [row.path for row in changed]))]
-    commands += [_commit(words, changed, message), words.ldv("push")]
+    commands += [_commit(words, changed, message), words.ldv("push") if report.remote is None else words.git("push")]
     return Done(report, report.failures, lines=lines, hints=following(commands))
 
 

@@ -47,7 +47,9 @@ def stated(report: StatusReport, words: Words, paint: Paint, *, verbose: bool, e
     section("Not at the version that the pointer names", words.ldv("pull", "PATH"), _rows(moved, words))
     lost = [d for d in report.datasets if d.is_lost]
     section("Neither here nor known to be pushed", f"{words.ldv('pull', 'PATH')} asks the remote", _rows(lost, words))
-    away = [d for d in report.datasets if d.missing_files != 0 and not d.is_lost and d.work != "outdated"]
+    away = [
+        d for d in report.datasets if d.missing_files != 0 and not d.is_lost and d.work not in ("outdated", "clean")
+    ]
     section("Not here", words.ldv("pull", "PATH"), _rows(away, words))
     idle = [d for d in report.datasets if d.work in ("absent", "partial") and d.missing_files == 0]
     section("Not checked out, or only in part", words.ldv("checkout", "PATH"), _rows(idle, words))

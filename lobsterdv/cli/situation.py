@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lobsterdv.cli.words import Words, quote
+from lobsterdv.formats.config import EMBEDDED
 
 
 class Remedy(NamedTuple):
@@ -50,6 +51,11 @@ class Situation:
     def arg(self) -> str:
         """The item as it is typed; PATH when there is none."""
         return self.words.arg(self.path) if self.path else "PATH"
+
+    @property
+    def can_share(self) -> bool:
+        """Whether the remote in use is more than the embedded one."""
+        return bool(self.remotes) and self.remotes[0].name != EMBEDDED
 
     def option(self, name: str) -> list[str]:
         """An option and its value, to be typed again; nothing when it was not typed."""

@@ -1,12 +1,14 @@
 """add: keep what the user's files hold now, and write the pointers that name it.
 
-Order: bytes into the cache, hashed where they lie; listing; pointer; .gitignore; index; git's staging area.
+Order: bytes into the cache, hashed where they lie (or hashed in place, and sent past the cache); listing; pointer;
+.gitignore; index; git's staging area.
 Killed anywhere, the user's files are untouched and a pointer never names bytes that are not kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from lobsterdv.anndata_.describe import describe
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest, listing_digest
-from lobsterdv.errors import LobsterError
+from lobsterdv.errors import LobsterError, UsageError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.listing import encode_listing, make_listing
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
@@ -26,6 +28,7 @@ from lobsterdv.ops.addition import Addition, prepare, take_in
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
+from lobsterdv.ops.past_cache import InPlace, PastCache, past_cache
 from lobsterdv.ops.room import require_room_to_add
 from lobsterdv.ops.sharing import choose, give_back, not_shared, settle, share
 from lobsterdv.ops.targets import by_dataset, check_targets
@@ -37,7 +40,7 @@ Outcome = Literal["added", "changed", "unchanged"]
 @dataclass(frozen=True, slots=True)
 class Added:
     """One dataset: its version now, how many files and bytes had to be read for it, and how many files became the
-    cache's own (they are read-only since)."""
+    cache's own (they are read-only since), how many bytes went to the remote (``to_remote``)."""
 
     path: str
     outcome: Outcome
@@ -49,6 +52,7 @@ class Added:
     read_files: int
     read_bytes: int
     moved_files: int = 0
+    sent_bytes: int = 0
 
 
 @dataclass
@@ -56,6 +60,7 @@ class AddReport:
     added: list[Added] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     staged: bool = False
+    remote: str | None = None
 
 
 def add(
@@ -65,43 +70,60 @@ def add(
     message: str | None = None,
     inputs: tuple[Input, ...] | None = None,
     move: bool = False,
+    to_remote: bool = False,
+    remote: str | None = None,
     staging: bool = True,
     observer: Observer,
 ) -> AddReport:
     """Keep the files and directories at ``paths`` (relative to the project) as new versions.
 
     With ``move`` large files are not copied: they become the cache's own, in their place, and read-only; one that
-    cannot be shared safely fails its dataset before anything of that is touched.
+    cannot be shared safely fails its dataset before anything of that is touched. With ``to_remote`` the bytes go to
+    ``remote`` (or the default one), past the cache, before a pointer names them; raises RemoteError, Refused.
 
     Each path fails alone; where the cache has not the room for all of them, NoSpace is raised before the first byte
     is written. Unchanged datasets cost stats. May be repeated and raced: pointers are
     replaced whole, the last writer's stands.
     """
-    report = AddReport()
+    if move and to_remote:
+        raise UsageError("a file cannot both become the cache's own and go past it")
+    target = past_cache(project, remote) if to_remote else None
+    report = AddReport(remote=target.name if target else None)
     known = work_pointers(project)
     started_ns = int(project.now() * 1e9)
     targets, report.failures = check_targets(project, paths, known)
     prepared = []
+    again = partial(not_shared, project) if move else None
     for dataset, parts in by_dataset(targets, known).items():
         try:
-            addition = prepare(project, dataset, parts, known, again=partial(not_shared, project) if move else None)
+            addition = prepare(project, dataset, parts, known, again=again, in_cache=not to_remote)
             if move:
                 choose(project, addition)
             prepared.append(addition)
         except LobsterError as error:
             report.failures.append(Failure(dataset, error))
-    require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
+    past = PastCache.to(project, target) if target and prepared else None
+    if not to_remote:
+        require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
     observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
     try:
-        taken = _take_in_all(project, prepared, report, observer)
+        taken = _take_in_all(project, prepared, to_remote, report, observer)
     except BaseException:
         give_back(prepared)
         raise
     observer(Finished("hashing"))
-    written: list[SafeRelPath] = []
+    versions: list[tuple[Addition, Pointer]] = []
     for addition in taken:
         try:
-            written += _record(project, addition, known, message, inputs, started_ns, report, observer)
+            versions.append((addition, _version(project, addition, known, message, inputs, observer)))
+        except LobsterError as error:
+            report.failures.append(Failure(addition.path, error))
+    sent = past.send_all(versions, report.failures, observer) if past else {}
+    written: list[SafeRelPath] = []
+    for addition, pointer in versions:
+        try:
+            if past is None or addition.path in sent:
+                written += _record(project, addition, pointer, known, started_ns, sent.get(addition.path, 0), report)
         except LobsterError as error:
             report.failures.append(Failure(addition.path, error))
     if staging and written:
@@ -110,40 +132,38 @@ def add(
 
 
 def _take_in_all(
-    project: Project, prepared: Sequence[Addition], report: AddReport, observer: Observer
+    project: Project, prepared: Sequence[Addition], in_place: bool, report: AddReport, observer: Observer
 ) -> list[Addition]:
-    """Bring the bytes into the cache, in one batch; returns the additions whose bytes are there."""
+    """Bring the bytes into the cache, in one batch, or only hash them; returns the additions that went well."""
 
     def progress(new_bytes: int) -> None:
         observer(Advanced("hashing", new_bytes))
 
     taken = []
-    with Intake(project.cache) as intake:
+    with nullcontext() if in_place else Intake(project.cache) as intake:
         for addition in prepared:
             try:
-                give = partial(share, project, addition, intake, progress=progress)
-                take_in(project, addition, intake, share=give, progress=progress)
+                give = partial(share, project, addition, intake, progress=progress) if intake else None
+                take_in(project, addition, intake or InPlace(), share=give, progress=progress)
                 taken.append(addition)
             except LobsterError as error:
                 report.failures.append(Failure(addition.path, error))
     return taken
 
 
-def _record(
+def _version(
     project: Project,
     addition: Addition,
     known: Pointers,
     message: str | None,
     inputs: tuple[Input, ...] | None,
-    started_ns: int,
-    report: AddReport,
     observer: Observer,
-) -> list[SafeRelPath]:
-    """Write listing, pointer, .gitignore line and index row of content that is kept; returns what git should stage."""
+) -> Pointer:
+    """The pointer of a version whose bytes were read; a directory's listing is kept."""
     old = known.good[addition.path].pointer if addition.path in known.good else None
     _warn_of_going_back(addition, old, observer)
     executable = False
-    moved = settle(project, addition)
+    settle(project, addition)
     if addition.is_unchanged and old is not None:
         digest, size, files, executable = old.digest, old.size, old.files, old.executable
     elif addition.is_directory:
@@ -157,7 +177,20 @@ def _record(
         (entry,) = addition.entries.values()
         assert entry.digest is not None
         digest, size, files, executable = entry.digest, entry.size, None, addition.is_executable
-    pointer = _pointer(project, addition.path, old, (digest, size, files, executable), message, inputs)
+    return _pointer(project, addition.path, old, (digest, size, files, executable), message, inputs)
+
+
+def _record(
+    project: Project,
+    addition: Addition,
+    pointer: Pointer,
+    known: Pointers,
+    started_ns: int,
+    sent_bytes: int,
+    report: AddReport,
+) -> list[SafeRelPath]:
+    """Write pointer, .gitignore line and index row of content that is kept; returns what git should stage."""
+    old = known.good[addition.path].pointer if addition.path in known.good else None
     written = [pointer_path(addition.path)]  # also when it is right already: an earlier add may not have staged it
     if pointer != old:
         write_pointer(project, addition.path, encode_pointer(pointer))
@@ -165,21 +198,22 @@ def _record(
     if ignored is not None:
         written.append(ignored)
     if not addition.is_unchanged:
-        seen = Seen(started_ns, digest, addition.seen_files, addition.others)
+        seen = Seen(started_ns, pointer.digest, addition.seen_files, addition.others)
         save_seen(project.index, str(project.root / addition.path), seen)
     same = pointer.same_version(old)
     report.added.append(
         Added(
             addition.path,
             "unchanged" if same else "changed" if old else "added",
-            digest,
-            size,
-            files,
+            pointer.digest,
+            pointer.size,
+            pointer.files,
             pointer.kind,
             None if same or old is None else old.digest,
             len(addition.read),
             sum(entry.signature.size for entry in addition.read.values()),
-            moved,
+            addition.shared_files,
+            sent_bytes,
         )
     )
     return written
@@ -227,6 +261,7 @@ def _pointer(
         message=message,
         summary=_summary(project, content, kind, Path(path).name),
         inputs=inputs or (),
+        storage=old.storage if old is not None else None,
         extra=old.extra if old is not None else {},
     )
 

@@ -7,12 +7,12 @@ import stat as stat_module
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from lobsterdv import durable, workers
-from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.intake import Kept
 from lobsterdv.blobs.packs import SMALL_BYTES
-from lobsterdv.digest import checksum_of, digest_of
+from lobsterdv.digest import Digest, checksum_of, digest_of
 from lobsterdv.errors import ChangedMeanwhile, LocalIOError, Refused
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
@@ -50,6 +50,7 @@ class Addition:
     linked: dict[str, Path] = field(default_factory=dict)
     handed: dict[str, int | None] = field(default_factory=dict)
     """Files that become the cache's own, and the mode they had, once they are handed over."""
+    shared_files: int = 0
 
     @property
     def others(self) -> dict[str, str]:
@@ -87,9 +88,10 @@ def prepare(
     known: Pointers,
     *,
     again: Callable[[Addition, list[Found]], list[Found]] | None = None,
+    in_cache: bool = True,
 ) -> Addition:
     """Look at a dataset, or at ``parts`` of it: one stat a file. Files the index vouches for, and whose bytes the
-    cache has, need no reading, but those that ``again`` picks.
+    cache has (or need not have: ``in_cache`` False), need no reading, but those that ``again`` picks.
 
     Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again,
     MissingContent when part of a directory is updated whose listing is not here.
@@ -104,7 +106,7 @@ def prepare(
     addition = Addition(dataset, place, is_directory, memory=memory)
     addition.linked = {s.path: Path(s.target) for s, f in zip(seen, found, strict=True) if s.target and f.is_file}
     picked = again(addition, found) if again is not None else []
-    if not is_part and not picked and _is_unchanged(project, addition, known, found):
+    if not is_part and not picked and _is_unchanged(project, addition, known, found, in_cache=in_cache):
         addition.is_unchanged = True
         return addition
     if is_part:
@@ -112,7 +114,8 @@ def prepare(
         _carry_over(addition, listing.entries, set(parts), found, memory)
     for item in found:
         _sort_in(addition, item, memory)
-    _read_again_what_the_cache_lost(project, addition, found)
+    if in_cache:
+        _read_again_what_the_cache_lost(project, addition, found)
     for item in picked:
         if addition.entries.pop(item.path, None) is not None:
             del addition.seen_files[item.path]
@@ -120,25 +123,34 @@ def prepare(
     return addition
 
 
-def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: list[Found]) -> bool:
-    """True when stats alone prove that all is as the pointer says, and the cache has it."""
+def _is_unchanged(project: Project, addition: Addition, known: Pointers, found: list[Found], *, in_cache: bool) -> bool:
+    """True when stats alone prove that all is as the pointer says, and the cache has it, where it should."""
     memory = addition.memory
     if memory is None or addition.path not in known.good:
         return False
     pointer = known.good[addition.path].pointer
     if not memory.whole or memory.digest != pointer.digest or pointer.is_directory != addition.is_directory:
         return False
-    if not memory.is_unchanged(found) or project.cache.missing(digests_of(memory)):
+    if not memory.is_unchanged(found) or (in_cache and project.cache.missing(digests_of(memory))):
         return False
     if addition.is_directory:
         return project.cache.has_listing(pointer.digest)
-    return project.cache.is_plain(pointer.digest) and (found[0].type is EntryType.EXECUTABLE) == pointer.executable
+    if in_cache and not project.cache.is_plain(pointer.digest):
+        return False
+    return (found[0].type is EntryType.EXECUTABLE) == pointer.executable
+
+
+class Keeper(Protocol):
+    """What becomes of the bytes of files that are read: see Intake."""
+
+    def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept: ...
+    def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None: ...
 
 
 def take_in(
     project: Project,
     addition: Addition,
-    intake: Intake,
+    intake: Keeper,
     *,
     share: Callable[[Found], SeenFile] | None = None,
     progress: Callable[[int], None],

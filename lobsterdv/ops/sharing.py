@@ -59,21 +59,19 @@ def share(
     return SeenFile(done.kept.signature, done.kept.digest, done.kept.checksum)
 
 
-def settle(project: Project, addition: Addition) -> int:
-    """After the batch was committed, which changed the files' ctime: remember them as they are now. Returns how many
-    are the cache's own."""
-    shared = 0
+def settle(project: Project, addition: Addition) -> None:
+    """After the batch was committed, which changed the files' ctime: remember them as they are now, and count those
+    that are the cache's own."""
     for path, mode in addition.handed.items():
         known, place = addition.read[path], _place(addition, path)
         with durable.translating(place):
             if not _is_cached(project, place, known.digest):
                 _set_mode(place, mode)  # another process kept the same bytes at the same time
             else:
-                shared += 1
+                addition.shared_files += 1
             now = signature_of(place.lstat())
         if now[:4] == known.signature[:4]:
             addition.read[path] = addition.seen_files[path] = known._replace(signature=now)
-    return shared
 
 
 def give_back(additions: Iterable[Addition]) -> None:

@@ -68,3 +68,33 @@ def test_move_is_refused_with_the_reason_and_a_way_on(lab: Desk) -> None:
         path.with_name("snapshot").unlink()
         printed = lab.ldv("add", "x.bin", "--move", code=6)
     assert "x.bin is in use by a program that has it open for writing" in printed.err
+
+
+def test_to_remote_sends_and_says_so(shared: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared.write("big.bin", b"b" * 400_000)
+    with_free(monkeypatch, 1000)
+    printed = shared.ldv("add", "big.bin", code=1)
+    assert "   or: lobsterdv add big.bin --to-remote   (sends them past the cache)" in printed.err
+    printed = shared.ldv("add", "big.bin", "--to-remote", "-m", "past")
+    assert printed.lines[1].startswith("To store: ") and printed.lines[1].endswith(" sent, past the cache")
+    assert printed.lines[2:] == ["Next: git commit -m past", "      git push"]
+    shared.commit()
+    assert "nothing changed, and pushed to store" in shared.ldv("status").out
+    assert shared.json("add", "big.bin", "--to-remote")["report"]["added"][0]["sent_bytes"] == 0
+
+
+def test_to_remote_needs_one(lab: Desk) -> None:
+    lab.write("big.bin", "b")
+    printed = lab.ldv("add", "big.bin", "--to-remote", code=1)
+    assert "fix: lobsterdv remote add lab s3://BUCKET/PREFIX" in printed.err
+    for wrong in (["--move", "--to-remote"], ["--remote", "x"]):
+        lab.ldv("add", "big.bin", *wrong, code=2)
+
+
+def test_a_plain_add_and_the_rest(shared: Desk) -> None:
+    """What was sent past the cache is pulled like anything else."""
+    path = shared.write("big.bin", b"b" * 400_000)
+    shared.ldv("add", "big.bin", "--to-remote")
+    path.unlink()
+    shared.ldv("pull", "big.bin")
+    assert path.read_bytes() == b"b" * 400_000
