@@ -86,12 +86,13 @@ class PastCache:
             sent = Sent()
             try:
                 if wish.key not in known or wish.key in lost:
+                    room = replace(self.room, store=ProvingStore(self.room.store, files))
                     row = send_version(
-                        self.project, replace(self.room, store=ProvingStore(self.room.store, files)), wish, files,
-                        [known[key] for key in known if key[0] == wish.path],
+                        self.project, room, wish, files,
+                        [known[key] for key in known if key[0] == wish.path], known.values(),
                         replace(self.storage, plain=wish.pointer.storage == "plain"),
-                        Heads(replace(self.room, store=ProvingStore(self.room.store, files)), self.room.jobs, sent),
-                        signer, part_threshold=self.config.number("multipart_threshold"), jobs=self.room.jobs,
+                        Heads(room, room.jobs, sent), signer,
+                        part_threshold=self.config.number("multipart_threshold"), jobs=room.jobs,
                         progress=lambda n: observer(Advanced("pushing", n)),
                     )  # fmt: skip
                     save_pushed(self.project.index, shelf, [row])

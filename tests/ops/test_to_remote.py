@@ -1,5 +1,5 @@
-"""add --to-remote: the user's only copy goes to a remote while anybody may write to it. What arrives has the digest that
-git keeps, or no name at all; a pointer never names what is not there."""
+"""add --to-remote: the user's only copy goes to a remote while anybody may write to it. What arrives has the digest
+that git keeps, or no name at all; a pointer never names what is not there."""
 
 from __future__ import annotations
 
