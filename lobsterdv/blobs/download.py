@@ -19,7 +19,7 @@ from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.zframes import decode_frames
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import ContentError, CorruptContent, KeyMissing, MissingContent
+from lobsterdv.errors import ContentError, CorruptContent, KeyMissing, LocalIOError, MissingContent
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, Content, StoredObject
 
@@ -156,6 +156,10 @@ class _Fetch:
                     self._finish(content)
             for _ in workers.each(self._bring, ranges, jobs=self._remote.jobs):
                 pass
+        except LocalIOError:
+            for incoming in self._incoming.values():
+                incoming.abandon()  # the disk is full, perhaps
+            raise
         finally:
             for digest, incoming in self._incoming.items():
                 if digest in self._failed:

@@ -84,11 +84,6 @@ class Draft:
         return Content(self.digest, self.size, self.average_bits, lengths, digests, stored, tuple(_extents(rows)))
 
 
-def whole_segment(cut: Cut) -> list[Segment]:
-    """All of a content as new; nothing for an empty one."""
-    return [Segment(0, len(cut.lengths), None, 0, ())] if len(cut.lengths) else []
-
-
 def segments_of(cut: Cut, bases: Bases) -> list[Segment]:
     """A cut content as runs of chunks that are there, each as long as it goes, and runs that are new."""
     segments: list[Segment] = []

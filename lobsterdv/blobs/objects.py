@@ -6,10 +6,13 @@ waits between them is bounded (about 250 MB in all).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from lobsterdv import workers
+from lobsterdv.blobs.bundle import SmallFile
 from lobsterdv.blobs.cutting import BLOCK_BYTES, Piece, name_chunks
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.remote import Remote
@@ -23,11 +26,14 @@ _PACKERS: Final = 2
 _SENDERS: Final = 6
 
 
-class Run(NamedTuple):
-    """Chunks of one content, in a row. ``owner`` is whatever the caller wants to know them by. With ``is_cut``
-    the bytes were compared with their digests already."""
+Owner = int | Sequence[SmallFile]
 
-    owner: int
+
+class Run(NamedTuple):
+    """Chunks in a row. ``owner`` is whatever the caller wants to know them by. With ``is_cut`` the bytes were
+    compared with their digests already."""
+
+    owner: Owner
     piece: Piece
     is_cut: bool
 
@@ -45,7 +51,7 @@ class Stored(NamedTuple):
     """Where chunks of ``owner`` lie now, from number ``first`` on: at ``offset`` in an object, with these stored
     lengths; ``digests`` of those that had not been compared yet."""
 
-    owner: int
+    owner: Owner
     first: int
     lengths: Sequence[int]
     offset: int
@@ -105,7 +111,7 @@ def store_blocks(
 def _pack(block: Block, storage: Storage, *, name: str) -> _Packed:
     data = block.runs[0].piece.data if len(block.runs) == 1 else b"".join(run.piece.data for run in block.runs)
     raw_bytes = len(data)
-    lengths = [n for run in block.runs for n in run.piece.lengths]
+    lengths = array("I", chain.from_iterable(run.piece.lengths for run in block.runs))
     codec = block.codec or (ZSTD if zstd_pays(sample_of(data, lengths), storage.level) else RAW)
     digests = None if all(run.is_cut for run in block.runs) else name_chunks(memoryview(data), lengths)
     stored: Sequence[int] = lengths

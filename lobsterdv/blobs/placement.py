@@ -43,12 +43,13 @@ class Placement:
                 self._source[number], self._position[number] = source, position
                 self._unplaced -= 1
 
-    def put(self, content: Content) -> None:
-        """Place a content anew."""
-        number = self._numbers[content.digest]
-        self._unplaced -= self._source[number] == _NOWHERE
-        self._source[number], self._position[number] = 0, len(self._new)
-        self._new.append(content)
+    def put(self, contents: Contents) -> None:
+        """Place contents anew."""
+        for position, digest in enumerate(Digests(contents.digests).plain(), start=len(self._new)):
+            number = self._numbers[digest]
+            self._unplaced -= self._source[number] == _NOWHERE
+            self._source[number], self._position[number] = 0, position
+        self._new.extend(contents)
 
     def withdraw(self, digests: Iterable[Digest]) -> None:
         """These are nowhere after all."""

@@ -12,8 +12,9 @@ from blake3 import blake3
 
 from lobsterdv import workers
 from lobsterdv.blobs.bases import Bases
+from lobsterdv.blobs.bundle import SmallFile, contents_of, piece_of
 from lobsterdv.blobs.cutting import BLOCK_BYTES, Cut, Piece, bits_for, cut_data, cut_file, read_rows, stream_file
-from lobsterdv.blobs.draft import Draft, Segment, segments_of, whole_segment
+from lobsterdv.blobs.draft import Draft, Segment, segments_of
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.objects import Block, Run, Stored, gather, store_blocks
 from lobsterdv.blobs.remote import Remote
@@ -22,7 +23,7 @@ from lobsterdv.blobs.storage import Decision, How, Storage, against_ranges, samp
 from lobsterdv.blobs.verbatim import Whole, send_whole
 from lobsterdv.chunker import AVERAGE_BITS
 from lobsterdv.digest import Digest, hash_descriptor
-from lobsterdv.formats.table import ZSTD, Content, StoredObject
+from lobsterdv.formats.contents import ZSTD, Content, Contents, StoredObject
 
 SHARED_BELOW_BYTES: Final = 8 << 20
 """Smaller files share objects."""
@@ -52,7 +53,7 @@ class Sending:
         *,
         name: str,
         progress: Callable[[int], None],
-        place: Callable[[Content], None],
+        place: Callable[[Contents], None],
     ) -> None:
         self._source = source
         self._bases = bases
@@ -79,7 +80,7 @@ class Sending:
             self._source, self._verbatim, self._heads,
             part_threshold=part_threshold, jobs=jobs, name=self._name, progress=self._progress,
         ):  # fmt: skip
-            self._done(content)
+            self._done(Contents.of([content]))
 
     def _blocks(self, new: Sequence[Wanted], *, jobs: int) -> Iterator[Block]:
         """New bytes in blocks: small files and ranges together, each compressed file by itself."""
@@ -110,14 +111,22 @@ class Sending:
     def _small_runs(self, small: Sequence[Wanted], *, jobs: int) -> Iterator[Run]:
         """Small files, in listing order: all of each, or its new chunks."""
         for rows in workers.each(self._read_group, groups(small), jobs=min(jobs, _READERS), ahead=_READERS):
+            whole = [(item, cut, data) for item, cut, segments, data in rows if segments is None and data]
+            if whole:
+                files = [SmallFile(item.digest, item.size, cut) for item, cut, _ in whole]
+                yield Run(files, piece_of(files, [data for _, _, data in whole]), True)
             for item, cut, segments, data in rows:
+                if segments is None:
+                    if not item.size:
+                        self._start(item, cut.average_bits, cut)
+                    continue
                 owner = self._start(item, cut.average_bits, cut)
                 for segment, offset in self._new_segments(owner, cut, segments):
                     lengths = cut.lengths[segment.first : segment.end]
-                    part = data if len(segments) == 1 else data[offset : offset + sum(lengths)]
-                    yield Run(owner, Piece(segment.first, part, lengths), True)
+                    yield Run(owner, Piece(segment.first, data[offset : offset + sum(lengths)], lengths), True)
 
-    def _read_group(self, group: list[Wanted]) -> list[tuple[Wanted, Cut, list[Segment], bytes]]:
+    def _read_group(self, group: list[Wanted]) -> list[tuple[Wanted, Cut, list[Segment] | None, bytes]]:
+        """Small files, read and cut; the segments of those that are stored as ranges."""
         rows = []
         for item in group:
             data = self._source.read_small(item.digest, name=self._name) if item.size else b""
@@ -125,7 +134,7 @@ class Sending:
             segments = None
             if len(cut.lengths) > 1 and self._bases.have_chunks and item.digest not in self._anew:
                 segments = self._decide(item, cut, "packed")
-            rows.append((item, cut, segments or whole_segment(cut), data))
+            rows.append((item, cut, segments, data))
         return rows
 
     def _large_runs(self, large: Iterable[Wanted], left: list[tuple[Wanted, Cut | None]]) -> Iterator[Run]:
@@ -210,10 +219,13 @@ class Sending:
         if item.size:
             self._drafts[owner] = Draft(item.digest, item.size, bits, cut)
         else:
-            self._done(Content(item.digest, 0, bits, (), (), (), ()))
+            self._done(Contents.of([Content(item.digest, 0, bits, (), (), (), ())]))
         return owner
 
     def _arrived(self, item: StoredObject, row: Stored) -> None:
+        if not isinstance(row.owner, int):
+            self._done(contents_of(row.owner, item, row.offset, row.stored))
+            return
         draft = self._drafts[row.owner]
         if draft.cut is not None and row.digests is not None and not draft.agrees(row.first, row.digests):
             descriptor = self._source.open(draft.digest, name=self._name)
@@ -236,7 +248,7 @@ class Sending:
         draft = self._drafts[owner]
         draft.place(first, item, offset, stored, lengths, digests)
         if draft.is_complete:
-            self._done(self._drafts.pop(owner).content())
+            self._done(Contents.of([self._drafts.pop(owner).content()]))
 
     def _note(self, item: Wanted, how: How, reused: int, ranges: int, why: str) -> None:
         self._heads.sent.decided(Decision(item.path or self._name, item.size, how, reused, ranges, why))

@@ -25,7 +25,6 @@ from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Sending, Wanted
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
-from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import Digest
 from lobsterdv.errors import MissingContent
 from lobsterdv.formats.contents import Contents
@@ -95,7 +94,7 @@ def _to_store_anew(placement: Placement, source: Source, storage: Storage) -> se
     that are scattered over very many objects (DESIGN, 5), as far as their bytes are here."""
     kept = placement.columns()
     if storage.plain:
-        return {content.digest for content in kept if content.size and not is_verbatim(content)}
+        return {content.digest for content in kept if content.size and not content.is_verbatim}
     if len(kept.objects) <= MANY_OBJECTS:
         return set()
     small = [c for c in kept if 0 < c.size < SHARED_BELOW_BYTES]

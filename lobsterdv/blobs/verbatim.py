@@ -14,7 +14,7 @@ from lobsterdv.blobs.source import Source
 from lobsterdv.digest import Digest, hash_descriptor
 from lobsterdv.errors import ContentError
 from lobsterdv.formats.layout import object_key
-from lobsterdv.formats.table import RAW, Content, Extent, StoredObject
+from lobsterdv.formats.table import Content, Extent, StoredObject
 from lobsterdv.mapping import window
 
 _AT_ONCE_BYTES = 256 << 20
@@ -55,12 +55,6 @@ def send_whole(
     found = {c.digest: c for c in workers.each(send, light, jobs=side_by_side)}
     found.update((item.digest, send(item)) for item in files if item.size > part_threshold)
     return [found[item.digest] for item in files]
-
-
-def is_verbatim(content: Content) -> bool:
-    """True when the content is one object, byte for byte, that any tool can open."""
-    wanted = StoredObject(content.digest, content.size, RAW)
-    return len(content.extents) == 1 and content.extents[0].object == wanted
 
 
 def _send(

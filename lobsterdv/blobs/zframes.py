@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import zstandard
-
 from lobsterdv.errors import CorruptContent
 
 
 def encode_frames(data: bytes, lengths: Iterable[int], *, level: int, name: str) -> tuple[bytes, list[int]]:
     """Chunks in a row, each as a frame; returns the frames and their lengths. Every frame was decompressed again
     and compared before this returns. Raises CorruptContent when one differs: memory or zstd is at fault then."""
+    import zstandard  # noqa: PLC0415 - start-up time: only what moves bytes needs it
+
     compressor = zstandard.ZstdCompressor(level=level, write_content_size=True)
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     view = memoryview(data)
@@ -29,6 +29,8 @@ def encode_frames(data: bytes, lengths: Iterable[int], *, level: int, name: str)
 
 def stored_share(parts: Iterable[bytes | memoryview], *, level: int) -> float:
     """What zstd leaves of these parts, as a share of their bytes; 1 for nothing."""
+    import zstandard  # noqa: PLC0415 - start-up time, as above
+
     compressor = zstandard.ZstdCompressor(level=level)
     raw = stored = 0
     for part in parts:
@@ -40,6 +42,8 @@ def stored_share(parts: Iterable[bytes | memoryview], *, level: int) -> float:
 def decode_frames(stored: memoryview, sizes: Iterable[tuple[int, int]], *, name: str) -> bytes:
     """Chunks in a row, decompressed. ``sizes`` are each chunk's length in bytes, raw and stored; no frame
     gives more than its raw length. Raises CorruptContent."""
+    import zstandard  # noqa: PLC0415 - start-up time, as above
+
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     parts = []
     offset = 0

@@ -47,6 +47,11 @@ class Content:
     stored_lengths: Sequence[int]
     extents: tuple[Extent, ...]
 
+    @property
+    def is_verbatim(self) -> bool:
+        """True when it is one object, byte for byte, that any tool can open."""
+        return len(self.extents) == 1 and self.extents[0].object == StoredObject(self.digest, self.size, RAW)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Content):
             return NotImplemented

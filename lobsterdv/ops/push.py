@@ -21,9 +21,9 @@ from lobsterdv.errors import LobsterError, MissingContent, RemoteError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
+from lobsterdv.ops.claims import is_plain, known_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.placing import Signer, is_plain, known_pushes, send_version, still_complete
 from lobsterdv.ops.wishes import Wish, wishes
 
 Outcome = Literal["pushed", "up to date", "repaired"]
@@ -55,7 +55,6 @@ class PushedVersion:
 class _Terms:
     """How one push sends."""
 
-    signer: Signer
     storage: Storage
     part_threshold: int
     ignore_missing: bool
@@ -113,7 +112,6 @@ def push(
     todo = [w for w in wanted if w.key not in known or w in damaged or w in lumped]
     if todo:
         terms = _Terms(
-            Signer(project.project_id, project.git.identity(), project.host),
             storage_for(config.text("compression") or "auto"),
             config.number("multipart_threshold"),
             ignore_missing,
@@ -154,6 +152,9 @@ def _send_all(
     observer: Observer,
 ) -> None:
     """Datasets side by side, the versions of each from old to new, so that the next finds what the last one placed."""
+    from lobsterdv.ops.placing import Signer, send_version  # noqa: PLC0415 - start-up time: not when nothing is new
+
+    signer = Signer(project.project_id, project.git.identity(), project.host)
     by_dataset: dict[str, list[Wish]] = {}
     for wish in todo:
         by_dataset.setdefault(wish.path, []).append(wish)
@@ -169,7 +170,7 @@ def _send_all(
             try:
                 row = send_version(
                     project, room, wish, source, placed, known.values(),
-                    replace(terms.storage, plain=wish.pointer.storage == "plain"), heads.counting(sent), terms.signer,
+                    replace(terms.storage, plain=wish.pointer.storage == "plain"), heads.counting(sent), signer,
                     part_threshold=terms.part_threshold, jobs=jobs,
                     progress=lambda n: observer(Advanced("pushing", n)),
                 )  # fmt: skip

@@ -99,17 +99,23 @@ def remote_over(store: CountingStore, cache: Cache) -> Remote:
     return Remote(store, cache, marker, jobs=4)
 
 
+def entries_of(wanted: Iterable[Wanted | bytes]) -> Entries:
+    """A directory of these files."""
+    rows = [Wanted(digest_of(w), len(w)) if isinstance(w, bytes) else w for w in wanted]
+    return Entries.of(
+        [Entry(safe_path(w.path or f"{n:06}"), EntryType.FILE, w.size, w.digest) for n, w in enumerate(rows)]
+    )
+
+
 def upload(  # type: ignore[no-untyped-def]
     remote: Remote, wanted: list[Wanted], placed: list[Content] | None = None, *, threshold: int = 1 << 30,
     storage: Storage = AUTO, jobs: int = 4, name: str = "n",
     elsewhere: tuple[Contents, ...] = (),
 ):  # fmt: skip
     sent = Sent()
-    entries = Entries.of(
-        [Entry(safe_path(w.path or f"{n:06}"), EntryType.FILE, w.size, w.digest) for n, w in enumerate(wanted)]
-    )
     contents = send_contents(
-        remote, CacheSource(remote.cache), entries, Bases([Table((), tuple(placed or []))]), elsewhere, storage,
+        remote, CacheSource(remote.cache), entries_of(wanted), Bases([Table((), tuple(placed or []))]),
+        elsewhere, storage,
         Heads(remote, jobs).counting(sent), part_threshold=threshold, jobs=jobs, name=name, progress=lambda n: None,
     )  # fmt: skip
     return list(contents), sent

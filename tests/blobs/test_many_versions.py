@@ -10,13 +10,12 @@ import pytest
 from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.heads import Heads, Sent
 from lobsterdv.blobs.intake import Intake
-from lobsterdv.blobs.sending import Wanted
 from lobsterdv.blobs.source import CacheSource
 from lobsterdv.blobs.upload import MANY_OBJECTS, send_contents
 from lobsterdv.digest import digest_of
 from lobsterdv.formats.table import Table
 from lobsterdv.ops.placing import BASES
-from tests.blobs.places import AUTO, CountingStore, fetch, open_cache, remote_over
+from tests.blobs.places import AUTO, CountingStore, entries_of, fetch, open_cache, remote_over
 
 FILES = 120
 SIZE = 1000
@@ -40,11 +39,11 @@ def test_a_file_changed_very_often_stays_quick_to_pull(which: str, tmp_path: Pat
             intake.keep_verified((digest_of(data), data) for data in files)
         count = Sent()
         contents = send_contents(
-            here, CacheSource(here.cache), [Wanted(digest_of(data), SIZE) for data in files],
-            Bases(tables[-BASES:][::-1]), AUTO, Heads(here, 4).counting(count),
+            here, CacheSource(here.cache), entries_of(files),
+            Bases(tables[-BASES:][::-1]), (), AUTO, Heads(here, 4).counting(count),
             part_threshold=1 << 30, jobs=4, name="run", progress=lambda n: None,
         )  # fmt: skip
-        tables.append(Table((), tuple(contents)))
+        tables.append(Table((), contents))
         sent.append(count.new_bytes)
         objects = {extent.object for content in contents for extent in content.extents}
         assert len(objects) <= (2 if which == "one" else MANY_OBJECTS + 1), f"after {change} changes"

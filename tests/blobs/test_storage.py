@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from lobsterdv.blobs import cutting, objects, sending, storage, upload, zframes
+from lobsterdv.blobs import cutting, objects, sending, storage, upload
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted
 from lobsterdv.blobs.storage import Decision, Storage, against_ranges, storage_for, zstd_pays
-from lobsterdv.blobs.verbatim import is_verbatim
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import CorruptContent
 from lobsterdv.formats.contents import Contents
@@ -95,7 +94,7 @@ def test_too_little_in_common_is_stored_whole(here: Remote) -> None:
     before, _ = send(here, [old])
     new = old[: LARGE // 5] + noise(LARGE - LARGE // 5, 2)
     after, sent = send(here, [new], before)
-    assert is_verbatim(after[0]) and sent.new_bytes == len(new)
+    assert after[0].is_verbatim and sent.new_bytes == len(new)
     assert [d.how for d in sent.decisions if d.reused] == ["whole"] and "of it were there" in sent.decisions[0].why
 
 
@@ -208,7 +207,7 @@ def test_a_frame_that_does_not_give_back_its_chunk_never_leaves(
             return real.compress(bytes(data)[:-1] + b"?")
 
     with monkeypatch.context() as patched:
-        patched.setattr(zframes.zstandard, "ZstdCompressor", Careless)
+        patched.setattr(zstandard, "ZstdCompressor", Careless)
         patched.setattr(objects, "zstd_pays", lambda *given: True)
         with pytest.raises(CorruptContent, match="a frame just compressed"):
             send(here, [text(200_000, 1)])
@@ -239,7 +238,7 @@ def test_plain_files_are_objects_of_their_own(
     files = [b"", b"tiny", text(LARGE, 1), text(30_000, 2)]
     packed, _ = send(here, files)
     contents, sent = send(here, files, packed, storage=manner)
-    assert [is_verbatim(c) for c in contents] == [False, True, True, True]
+    assert [c.is_verbatim for c in contents] == [False, True, True, True]
     assert sent.new_objects == 3 and {d.how for d in sent.decisions} == {"plain"}
     for data in files[1:]:
         assert store.read_whole(object_key(digest_of(data)), limit=1 << 30) == data
