@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lobsterdv import copying, durable
+from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote, manifests, read_table
 from lobsterdv.errors import LobsterError, NoSpace
@@ -54,7 +54,8 @@ def require_room_to_fetch(
         return False
     entries = {selection: _entries(project, room, selection, known) for selection in missing}
     wanted = {e.digest: e.size for found in entries.values() for e in found if e.digest is not None}
-    new_bytes = sum(wanted[digest] for digest in project.cache.missing(wanted))
+    arrived = _arrived(project)
+    new_bytes = sum(max(0, wanted[d] - arrived.get(d.hex(), 0)) for d in project.cache.missing(wanted))
     cache = Demand(project.cache.folder, new_bytes, "the cache")
     chosen = {**known, **entries} if checking_out else {}
     _require_exactly(project, [cache], chosen)
@@ -124,6 +125,17 @@ def _bytes_to_keep(project: Project, additions: Sequence[Addition]) -> int:
             else:
                 kept += size
     return kept + touched
+
+
+def _arrived(project: Project) -> dict[str, int]:
+    """By digest, the bytes that an interrupted fetch left of contents: the next one goes on with them."""
+    found: dict[str, int] = {}
+    for digest, temp in temps.partials(project.cache.temps):
+        try:
+            found[digest] = max(found.get(digest, 0), temp.lstat().st_blocks * 512)  # there are holes between
+        except OSError:
+            continue
+    return found
 
 
 def _whole(selections: Iterable[Selected]) -> int:

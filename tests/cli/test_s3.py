@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,24 @@ def test_url(lab: Desk, moto: Server, bucket: str) -> None:
     lab.ldv("push", "--plain")
     digest = lab.json("list")["report"]["datasets"][0]["digest"].removeprefix("blake3:")
     assert lab.ldv("url", "counts.csv").out == f"s3://{bucket}/lab/objects/{digest[:2]}/{digest}\n"
+
+
+def test_add_to_remote(lab: Desk, moto: Server, bucket: str) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab")
+    config = lab.here / ".lobsterdv.yaml"
+    config.write_text(
+        config.read_text().replace("region:", "multipart_threshold: 5MiB\n    part_size: 5MiB\n    region:")
+    )
+    files = {"parts.bin": os.urandom(11 << 20), "one.bin": os.urandom(300_000), "d/x": b"x" * 5000}
+    for name, data in files.items():
+        lab.write(name, data)
+    lab.ldv("add", "--to-remote", "parts.bin", "one.bin", "d")
+    kept = [p for p in (lab.here / ".git/lobsterdv/cache/files").rglob("*") if p.is_file()]
+    assert len(kept) == 1, "counts.csv, which was added as usual"
+    for name, data in files.items():
+        (lab.here / name).unlink()
+        lab.ldv("pull", name)
+        assert (lab.here / name).read_bytes() == data
 
 
 def test_a_bucket_that_is_not_there(lab: Desk, moto: Server, bucket: str) -> None:

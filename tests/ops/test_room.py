@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lobsterdv import copying
+from lobsterdv.blobs.intake import Intake
 from lobsterdv.errors import LocalIOError, NoSpace
 from lobsterdv.events import silent
 from lobsterdv.ops.unprotect import unprotect
@@ -164,6 +165,22 @@ def test_fetch_of_a_part_needs_room_for_that_part(lab: Lab) -> None:
     assert refused(lambda: lab.fetch("d/small")).needed == 1000
     disk.free = 1000
     assert lab.fetch("d/small").fetched[0].new_bytes == 1000
+
+
+def test_what_an_interrupted_fetch_left_needs_no_room_again(lab: Lab) -> None:
+    lab.write("f.bin", b"f" * (3 << 20))
+    lab.add("f.bin")
+    lab.push()
+    lab.lose_cache()
+    with Intake(lab.project.cache) as intake:
+        incoming = intake.receive(lab.pointer("f.bin").digest, 3 << 20, name="f.bin")
+        incoming.write_at(1 << 20, b"f" * (2 << 20))
+        incoming.suspend()
+    disk = on_disk(lab, (1 << 20) - 1)
+    assert refused(lambda: lab.fetch()).needed == 1 << 20
+    disk.free = 1 << 20
+    lab.fetch()
+    assert temps_below(lab.project.cache.folder) == []
 
 
 def test_pull_needs_room_for_both_copies(lab: Lab) -> None:
