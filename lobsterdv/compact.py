@@ -121,6 +121,29 @@ class Texts(Compact[str]):
         return (b - a - 1 for a, b in pairwise(self._starts))
 
 
+def interleaved(first: Texts, second: Texts) -> Iterator[tuple[slice, slice]]:
+    """How two sorted columns become one: rows of the first, then rows of the second, and so on. A line that both have
+    is taken from the second."""
+    at = new = 0
+    while at < len(first) or new < len(second):
+        end = bisect_left(first, second[new], lo=at) if new < len(second) else len(first)
+        until = bisect_left(second, first[end], lo=new) if end < len(first) else len(second)
+        both = until < len(second) and end < len(first) and second[until] == first[end]
+        yield slice(at, end), slice(new, until + both)
+        at, new = end + both, until + both
+
+
+def remaining(count: int, drop: Iterable[int]) -> Iterator[slice]:
+    """The rows that are left of ``count`` without those at the positions ``drop``, which ascend."""
+    start = 0
+    for at in drop:
+        if at > start:
+            yield slice(start, at)
+        start = at + 1
+    if start < count:
+        yield slice(start, count)
+
+
 class DigestIndex:
     """Finds a digest among many: 8 bytes a digest (4 when they are sorted) and a microsecond a look-up, where a dict
     takes 200 bytes."""

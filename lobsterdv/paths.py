@@ -103,25 +103,37 @@ def safe_link(path: SafeRelPath, target: str) -> str:
 def folding_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs that a file system which folds case or Unicode forms would take for one name.
 
-    ``A/x`` and ``a/y`` share a folder there, which loses nothing; ``A`` and ``a/y`` are a pair.
+    ``A/x`` and ``a/y`` share a folder there, which loses nothing; ``A`` and ``a/y`` are a pair. Goes through
+    ``paths``, which do not repeat, up to three times; remembers only those that folding changes.
     """
-    names = list(paths)
-    seen: dict[str, str] = {}
+    names = paths if isinstance(paths, Sequence) else list(paths)
+    folders = _folders(names)
+    changed = {folded for name in names if (folded := _folded(name)) != name}
+    spellings = {folded for folder in folders if (folded := _folded(folder)) != folder}
+    if not changed and not spellings:
+        return []
+    first: dict[str, str] = {}
     pairs: list[tuple[str, str]] = []
-    for path in names:
-        first = seen.setdefault(_folded(path), path)
-        if first != path:
-            pairs.append((first, path))
-    checked: set[str] = set()
-    for path in names:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in checked:
-            checked.add(parent)
-            leaf = seen.get(_folded(parent))
-            if leaf is not None:
-                pairs.append((leaf, path))
-            parent = parent.rpartition("/")[0]
+    interesting = changed | {_folded(folder) for folder in folders}
+    for name in names:
+        folded = _folded(name)
+        if folded in interesting and first.setdefault(folded, name) != name:
+            pairs.append((first[folded], name))
+    for folder, below in folders.items():
+        if (leaf := first.get(_folded(folder))) is not None:
+            pairs.append((leaf, below))
     return pairs
+
+
+def _folders(paths: Sequence[str]) -> dict[str, str]:
+    """Every folder that some path lies in, and the first path that does."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in folders:
+            folders[parent] = path
+            parent = parent.rpartition("/")[0]
+    return folders
 
 
 def _folded(path: str) -> str:

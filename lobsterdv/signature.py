@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, NamedTuple
 
-_MOST: Final = (1 << 63) - 1
+LARGEST: Final = (1 << 63) - 1
 RACY_NS: Final = 2_000_000_000
 """A file modified less than this before it was read may change again unnoticed within one clock tick
 of a coarse file system (git's "racily clean" rule)."""
@@ -28,4 +28,4 @@ class Signature(NamedTuple):
 def signature_of(stat: os.stat_result) -> Signature:
     """The signature in a stat result. Device and inode numbers are taken modulo 2^63, SQLite's and array's range:
     some FUSE file systems use all 64 bits."""
-    return Signature(stat.st_dev & _MOST, stat.st_ino & _MOST, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    return Signature(stat.st_dev & LARGEST, stat.st_ino & LARGEST, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple, overload
 
-from lobsterdv.compact import Compact, Texts
+from lobsterdv.compact import Compact, Texts, interleaved, remaining
 from lobsterdv.digest import DIGEST_BYTES, Digest, Digests
 from lobsterdv.paths import SafeRelPath
 
@@ -94,6 +94,15 @@ class Entries(Compact[Entry]):
             targets,
         )
 
+    def merged(self, more: Entries) -> Entries:
+        """These and those of ``more``, both sorted; where both have a path, that of ``more``."""
+        parts = ((self[old], more[new]) for old, new in interleaved(self.paths, more.paths))
+        return Entries.joined([part for pair in parts for part in pair])
+
+    def without(self, positions: Iterable[int]) -> Entries:
+        """These without the ones at ``positions``, which ascend."""
+        return Entries.joined([self[rows] for rows in remaining(len(self), positions)])
+
     def __len__(self) -> int:
         return len(self.types)
 
@@ -152,10 +161,14 @@ class Entries(Compact[Entry]):
 
     def below(self, path: str) -> Entries:
         """The entries at or below a path; these must be sorted."""
+        return self[self.range_below(path)]
+
+    def range_below(self, path: str) -> slice:
+        """Where the entries at or below a path stand; these must be sorted."""
         at = self.paths.find(path)
         if at >= 0:
-            return self[at : at + 1]  # nothing lies below a file, a link or an empty folder
-        return self[bisect_left(self.paths, path + "/") : bisect_left(self.paths, path + "0")]  # 0 follows /
+            return slice(at, at + 1)  # nothing lies below a file, a link or an empty folder
+        return slice(bisect_left(self.paths, path + "/"), bisect_left(self.paths, path + "0"))  # 0 follows /
 
     def _digest(self, at: int) -> Digest:
         return Digest(self.digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])

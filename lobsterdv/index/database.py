@@ -13,7 +13,7 @@ from typing import Final
 
 from lobsterdv.events import Observer, Warned, silent
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _SCHEMA: Final = """
 create table seen (
   place text primary key, saved_ns integer not null, digest blob not null, state blob not null

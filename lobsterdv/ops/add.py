@@ -105,7 +105,7 @@ def add(
     past = PastCache.to(project, target) if target and prepared else None
     if not to_remote:
         require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
-    observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(len(a.unread) for a in prepared)))
+    observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(a.unread_files for a in prepared)))
     try:
         taken = _take_in_all(project, prepared, to_remote, report, observer)
     except BaseException:
@@ -167,14 +167,15 @@ def _version(
     if addition.is_unchanged and old is not None:
         digest, size, files, executable = old.digest, old.size, old.files, old.executable
     elif addition.is_directory:
-        listing = make_listing(addition.entries.values())
-        for first, second in folding_collisions(entry.path for entry in listing.entries):
+        entries = addition.entries()
+        listing = make_listing(entries)
+        for first, second in folding_collisions(entries.paths):
             observer(Warned(f"{addition.path}: {first!r} and {second!r} are one file on macOS and Windows"))
         encoded = encode_listing(listing)
         digest, size, files = listing_digest(encoded), listing.size, listing.files
         project.cache.put_listing(digest, encoded)
     else:
-        (entry,) = addition.entries.values()
+        entry = addition.entries()[0]
         assert entry.digest is not None
         digest, size, files, executable = entry.digest, entry.size, None, addition.is_executable
     return _pointer(project, addition.path, old, (digest, size, files, executable), message, inputs)
@@ -198,7 +199,7 @@ def _record(
     if ignored is not None:
         written.append(ignored)
     if not addition.is_unchanged:
-        seen = Seen(started_ns, pointer.digest, addition.seen_files, addition.others)
+        seen = Seen(started_ns, pointer.digest, addition.rows(), addition.others())
         save_seen(project.index, str(project.root / addition.path), seen)
     same = pointer.same_version(old)
     report.added.append(
@@ -210,8 +211,8 @@ def _record(
             pointer.files,
             pointer.kind,
             None if same or old is None else old.digest,
-            len(addition.read),
-            sum(entry.signature.size for entry in addition.read.values()),
+            addition.read_files,
+            addition.read_bytes,
             addition.shared_files,
             sent_bytes,
         )
@@ -222,7 +223,7 @@ def _record(
 def _warn_of_going_back(addition: Addition, old: Pointer | None, observer: Observer) -> None:
     """An untouched old version is added again where the pointer has moved on, after `git pull` say."""
     memory = addition.memory
-    if old is None or memory is None or addition.read or memory.digest == old.digest:
+    if old is None or memory is None or addition.read_files or memory.digest == old.digest:
         return
     observer(
         Warned(

@@ -11,7 +11,7 @@ from typing import Final
 from lobsterdv import durable
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry, EntryType
-from lobsterdv.index.seen import SeenFile
+from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.journal import staging_folder, write_journal
 from lobsterdv.ops.plan import Plan

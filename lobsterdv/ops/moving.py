@@ -13,7 +13,8 @@ from lobsterdv import durable
 from lobsterdv.errors import LobsterError, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.pointer import encode_pointer
-from lobsterdv.index.seen import SeenFile, forget_seen, load_seen, save_seen
+from lobsterdv.index.rows import SeenFile
+from lobsterdv.index.seen import forget_seen, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import (
     Dataset,

@@ -23,9 +23,10 @@ from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.index.pushed import forget_pushed, save_pushed
 from lobsterdv.ops.addition import Addition
+from lobsterdv.ops.claims import known_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.placing import Signer, known_pushes, send_version, still_complete
+from lobsterdv.ops.placing import Signer, send_version
 from lobsterdv.ops.wishes import Wish
 from lobsterdv.worktree.look import read_file
 
@@ -101,7 +102,7 @@ class PastCache:
                 raise
             except LobsterError as error:
                 problem = error
-            changed = files.changed(addition.read)
+            changed = files.changed(addition.read_paths())
             if changed is not None or (isinstance(problem, CorruptContent) and problem.where == WORK_TREE):
                 problem = ChangedMeanwhile(f"{addition.path}/{changed}" if changed else addition.path)
             if problem is not None:
@@ -114,7 +115,7 @@ class PastCache:
 
 def _own_files(addition: Addition) -> OwnFiles:
     memory = addition.memory
-    files = memory.files if addition.is_unchanged and memory is not None else addition.seen_files
+    files = memory.files if addition.is_unchanged and memory is not None else addition.rows()
 
     def place(path: str) -> Path:
         return addition.linked.get(path) or (addition.place / path if path else addition.place)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, Refused, WouldOverwrite
-from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.formats.entries import Entries, Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
-from lobsterdv.index.seen import Seen, SeenFile, load_seen
+from lobsterdv.index.rows import SeenFile
+from lobsterdv.index.seen import Seen, load_seen
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import place_of
 from lobsterdv.paths import folding_collisions
@@ -19,7 +20,7 @@ from lobsterdv.worktree.ground import folds_case
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import see_through
 from lobsterdv.worktree.look import read_file
-from lobsterdv.worktree.scan import Found, scan
+from lobsterdv.worktree.scan import Finds, Found, scan
 
 
 @dataclass
@@ -94,20 +95,20 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
     return plan
 
 
-def _found(project: Project, plan: Plan, below: str) -> list[Found]:
+def _found(project: Project, plan: Plan, below: str) -> Finds:
     target = plan.place / below if below else plan.place
     relative = f"{plan.dataset}/{below}" if below else plan.dataset
     try:
         seen = scan(target, ignore=Ignore.above(project.root, relative), relative=relative, nested_suffix=SUFFIX)
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return Finds()
     if seen.special:
         raise Refused(
             f"{relative}/{seen.special[0]}".rstrip("/"), "a socket, pipe or device is in the way", "special-file"
         )
     found = see_through(seen.found, target, project.cache.folder / "files")
     if below:
-        return [f._replace(path=f"{below}/{f.path}".rstrip("/")) for f in found]
+        return found.below(below)
     return found
 
 
@@ -150,7 +151,7 @@ def _was_link(project: Project, plan: Plan, item: Found) -> bool:
 
 
 def _refuse_collisions(project: Project, dataset: str, entries: Sequence[Entry], place: Path) -> None:
-    pairs = folding_collisions(entry.path for entry in entries)
+    pairs = folding_collisions(Entries.of(entries).paths)
     if pairs and folds_case(project.state):
         first, second = pairs[0]
         raise Refused(dataset, f"{first!r} and {second!r} are one file on this file system", "collision")

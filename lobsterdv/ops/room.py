@@ -105,10 +105,11 @@ def _bytes_to_keep(project: Project, additions: Sequence[Addition]) -> int:
     kept = touched = 0
     for addition in additions:
         remembered = addition.memory.files if addition.memory is not None else {}
-        likely = {i.path: known.digest for i in addition.unread if (known := remembered.get(i.path)) is not None
+        unread = list(map(addition.found.__getitem__, addition.unread()))
+        likely = {i.path: known.digest for i in unread if (known := remembered.get(i.path)) is not None
                   and known.signature.size == i.signature.size}  # fmt: skip
         gone = set(project.cache.missing(likely.values()))
-        for item in addition.unread:
+        for item in unread:
             size = item.signature.size
             if item.path in addition.handed:
                 continue

@@ -11,7 +11,7 @@ from lobsterdv.blobs.handover import hand_over, refuse_to_share
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest
 from lobsterdv.formats.listing import EntryType
-from lobsterdv.index.seen import SeenFile
+from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.context import Project
 from lobsterdv.signature import signature_of
@@ -28,12 +28,12 @@ def can_be_shared(addition: Addition, item: Found) -> bool:
     )
 
 
-def not_shared(project: Project, addition: Addition, found: Iterable[Found]) -> list[Found]:
+def not_shared(project: Project, addition: Addition) -> list[str]:
     """Files that the index vouches for and that could be the cache's own, but are not. Two stats each."""
     memory = addition.memory
     return [
-        item
-        for item in found
+        item.path
+        for item in addition.found
         if memory is not None
         and can_be_shared(addition, item)
         and (known := memory.trusts(item.path, item.signature)) is not None
@@ -43,7 +43,7 @@ def not_shared(project: Project, addition: Addition, found: Iterable[Found]) -> 
 
 def choose(project: Project, addition: Addition) -> None:
     """Note which unread files are to be handed over. Raises Refused or Busy, before any is touched."""
-    for item in addition.unread:
+    for item in map(addition.found.__getitem__, addition.unread()):
         if can_be_shared(addition, item):
             refuse_to_share(project.cache, addition.source(item), name=_name(addition, item.path))
             addition.handed[item.path] = None
@@ -63,7 +63,7 @@ def settle(project: Project, addition: Addition) -> None:
     """After the batch was committed, which changed the files' ctime: remember them as they are now, and count those
     that are the cache's own."""
     for path, mode in addition.handed.items():
-        known, place = addition.read[path], _place(addition, path)
+        known, place = addition.record(path), _place(addition, path)
         with durable.translating(place):
             if not _is_cached(project, place, known.digest):
                 _set_mode(place, mode)  # another process kept the same bytes at the same time
@@ -71,7 +71,7 @@ def settle(project: Project, addition: Addition) -> None:
                 addition.shared_files += 1
             now = signature_of(place.lstat())
         if now[:4] == known.signature[:4]:
-            addition.read[path] = addition.seen_files[path] = known._replace(signature=now)
+            addition.touched(path, now)
 
 
 def give_back(additions: Iterable[Addition]) -> None:

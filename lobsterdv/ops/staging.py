@@ -12,7 +12,7 @@ from lobsterdv import durable, workers
 from lobsterdv.digest import checksum_of
 from lobsterdv.events import Advanced, Observer
 from lobsterdv.formats.listing import Entry, EntryType
-from lobsterdv.index.seen import SeenFile
+from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.plan import Plan
 from lobsterdv.signature import signature_of

@@ -10,9 +10,10 @@ from typing import Literal
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ConflictedPointer, CorruptContent, FormatError, LobsterError, MissingContent
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.listing import Entry, EntryType
+from lobsterdv.formats.entries import Entries, EntryType
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
-from lobsterdv.index.seen import Seen, SeenFile, digests_of, load_seen, save_seen
+from lobsterdv.index.rows import SeenFile, SeenFiles
+from lobsterdv.index.seen import Seen, digests_of, load_seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
 from lobsterdv.ops.journal import interrupted
@@ -21,7 +22,7 @@ from lobsterdv.ops.resolve import entries_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import see_through
 from lobsterdv.worktree.look import Changes, look
-from lobsterdv.worktree.scan import Found, scan
+from lobsterdv.worktree.scan import Finds, scan
 
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 WorkState = Literal["clean", "modified", "outdated", "absent", "partial", "unknown"]
@@ -144,18 +145,19 @@ def _one(project: Project, dataset: Dataset, presence: Presence, observer: Obser
         lost = len(project.cache.missing(digests_of(memory)))
         pushed = presence.of(dataset.path, pointer.digest, is_ours=True)
         return _row(dataset, "clean", Changes(), lost, pushed)
+    entries: Entries | None
+    missing: int | None
     try:
-        entries = entries_of(project, dataset.path, pointer)
-        missing: int | None = len(project.cache.missing(e.digest for e in entries if e.digest is not None))
+        entries = Entries.of(entries_of(project, dataset.path, pointer))
+        missing = len(project.cache.missing(entries.file_digests()))
     except (MissingContent, CorruptContent):
         entries, missing = None, None
     changes = Changes()
     work: WorkState = "absent" if found is None else "unknown"
     if found is not None and entries is not None:
-        version: Mapping[str, Entry] = {entry.path: entry for entry in entries}
         if untouched and memory is not None and memory.digest != pointer.digest:
             return _row(dataset, "outdated", changes, missing, presence.of(dataset.path, pointer.digest, is_ours=False))
-        changes = look(place, found, version, memory, progress=lambda n: observer(Advanced("looking", n)))
+        changes = look(place, found, entries, memory, progress=lambda n: observer(Advanced("looking", n)))
         work = _judge(changes, memory)
         if changes.read and memory is not None:
             _refresh(project, str(place), memory, found, changes, started_ns)
@@ -166,17 +168,15 @@ def _one(project: Project, dataset: Dataset, presence: Presence, observer: Obser
     return _row(dataset, work, changes, missing, pushed)
 
 
-def _fits(pointer: Pointer, found: Sequence[Found] | None) -> bool:
+def _fits(pointer: Pointer, found: Finds | None) -> bool:
     """True when the executable bit of a dataset that is a file is as the pointer says."""
     return pointer.is_directory or bool(found and (found[0].type is EntryType.EXECUTABLE) == pointer.executable)
 
 
-def _note(
-    project: Project, place: str, pointer: Pointer, found: Sequence[Found], changes: Changes, started_ns: int
-) -> None:
+def _note(project: Project, place: str, pointer: Pointer, found: Finds, changes: Changes, started_ns: int) -> None:
     """Remember a dataset that nothing was known of and that proved right: its bytes were all just read."""
     files = {path: SeenFile(read.signature, read.digest, read.checksum) for path, read in changes.read.items()}
-    others: dict[str, str] = {item.path: item.target or "" for item in found if not item.is_file}
+    others = {found.paths[at]: target for at, target in found.others.items()}
     save_seen(project.index, place, Seen(started_ns, pointer.digest, files, others))
 
 
@@ -203,7 +203,7 @@ def _row(
     )
 
 
-def _found(project: Project, dataset: Dataset) -> list[Found] | None:
+def _found(project: Project, dataset: Dataset) -> Finds | None:
     """What lies in the dataset's place; None when nothing does."""
     place = project.root / dataset.path
     try:
@@ -221,18 +221,19 @@ def _judge(changes: Changes, memory: Seen | None) -> WorkState:
     return "modified" if changes else "clean"
 
 
-def _refresh(
-    project: Project, place: str, memory: Seen, found: Sequence[Found], changes: Changes, started_ns: int
-) -> None:
+def _refresh(project: Project, place: str, memory: Seen, found: Finds, changes: Changes, started_ns: int) -> None:
     """Remember what was read, so that the next look at these files costs a stat."""
-    unchanged = set(changes.modified)
-    files = {}
-    for item in found:
-        if item.path in changes.read and item.path not in unchanged:
-            read = changes.read[item.path]
-            files[item.path] = SeenFile(read.signature, read.digest, read.checksum)
-        elif (known := memory.trusts(item.path, item.signature)) is not None:
-            files[item.path] = SeenFile(known.signature, known.digest, known.checksum)
+    wrong = set(changes.modified)
+    right = {
+        path: SeenFile(read.signature, read.digest, read.checksum)
+        for path, read in changes.read.items()
+        if path not in wrong
+    }
+    old = SeenFiles.of(memory.files)
+    past = bytearray(b"\1" * len(old))
+    for run in memory.unchanged(found):
+        past[run.seen : run.seen + run.length] = bytes(run.length)
+    files = old.without(at for at, is_past in enumerate(past) if is_past).merged(SeenFiles.of(right))
     save_seen(project.index, place, replace(memory, saved_ns=started_ns, files=files))
 
 

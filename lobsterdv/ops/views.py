@@ -12,7 +12,8 @@ from pathlib import Path
 from lobsterdv import durable
 from lobsterdv.digest import Digest, checksum_of
 from lobsterdv.formats.listing import Entry, EntryType
-from lobsterdv.index.seen import Seen, SeenFile, load_seen, save_seen
+from lobsterdv.index.rows import SeenFile
+from lobsterdv.index.seen import Seen, load_seen, save_seen
 from lobsterdv.ops.alone import alone_in
 from lobsterdv.ops.context import Project
 from lobsterdv.signature import signature_of

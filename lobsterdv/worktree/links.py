@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from lobsterdv.digest import Digest
 from lobsterdv.formats.listing import EntryType
 from lobsterdv.signature import signature_of
-from lobsterdv.worktree.scan import Found
+from lobsterdv.worktree.scan import Finds, Found
 
 
 def linked_digest(target: str | None, cache_files: Path) -> Digest | None:
@@ -23,17 +22,14 @@ def linked_digest(target: str | None, cache_files: Path) -> Digest | None:
         return None
 
 
-def see_through(found: Iterable[Found], root: Path, cache_files: Path) -> list[Found]:
-    """Symlinks into the cache count as the files they stand for; everything else stays as it is."""
-    seen = []
-    for item in found:
-        if item.type is EntryType.LINK and linked_digest(item.target, cache_files) is not None:
-            try:
-                stat = os.stat(root / item.path if item.path else root)
-            except FileNotFoundError:
-                seen.append(item)
-                continue
-            seen.append(Found(item.path, EntryType.FILE, signature_of(stat)))
-        else:
-            seen.append(item)
-    return seen
+def see_through(found: Finds, root: Path, cache_files: Path) -> Finds:
+    """Symlinks into the cache count as the files they stand for; everything else stays as it is, also in its place."""
+    rows = {at: found[at] for at, target in found.others.items() if linked_digest(target, cache_files) is not None}
+    for at, item in list(rows.items()):
+        try:
+            stat = os.stat(root / item.path if item.path else root)
+        except FileNotFoundError:
+            del rows[at]
+            continue
+        rows[at] = Found(item.path, EntryType.FILE, signature_of(stat))
+    return Finds.of([rows.get(at, item) for at, item in enumerate(found)]) if rows else found

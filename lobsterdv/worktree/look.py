@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from lobsterdv import durable
-from lobsterdv.digest import Digest, Hasher
+from lobsterdv.digest import DIGEST_BYTES, Digest, Hasher
 from lobsterdv.errors import ChangedMeanwhile
-from lobsterdv.formats.listing import Entry, EntryType
-from lobsterdv.paths import SafeRelPath
+from lobsterdv.formats.entries import Entries, Entry
 from lobsterdv.signature import Signature, signature_of
-from lobsterdv.worktree.scan import Found
+from lobsterdv.worktree.scan import Finds
 
 _STEP_BYTES = 8 << 20
-
-
-class Known(Protocol):
-    """A file as the index remembers it (``index.seen.SeenFile``)."""
-
-    @property
-    def signature(self) -> Signature: ...
-    @property
-    def digest(self) -> Digest: ...
-    @property
-    def checksum(self) -> bytes: ...
+_BLOCK = 256  # rows that are compared at once where nothing changed
 
 
 class Memory(Protocol):
     """What the index remembers of a dataset (``index.seen.Seen``)."""
 
-    @property
-    def files(self) -> Mapping[str, Known]: ...
-    def trusts(self, path: str, signature: Signature) -> Known | None: ...
+    def vouched(self, found: Finds) -> tuple[bytearray, bytearray]: ...
 
 
 class Read(NamedTuple):
@@ -65,49 +52,62 @@ class Changes:
 
 def look(
     root: Path,
-    found: Iterable[Found],
-    version: Mapping[str, Entry],
+    found: Finds,
+    version: Entries,
     memory: Memory | None,
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Changes:
-    """Compare what was found at ``root`` with a version's entries (by path; a file dataset has the path '').
+    """Compare what was found at ``root`` with a version's entries, both sorted (a file dataset has the path '').
 
     A file whose signature is trusted costs nothing; one of another size is modified without reading.
     Raises ChangedMeanwhile, LocalIOError.
     """
     changes = Changes()
-    present = set()
-    for item in found:
-        present.add(item.path)
-        entry = version.get(item.path)
-        if entry is None:
-            changes.new.append(item.path)
-        elif (
-            item.type is not entry.type
-            or item.target != entry.target
-            or (entry.digest is not None and not _same(root, item, entry, memory, changes, progress))
+    trusted, digests = memory.vouched(found) if memory is not None else (bytearray(len(found)), bytearray())
+
+    def is_same(at: int, entry: Entry) -> bool:
+        item = found[at]
+        if item.type is not entry.type or item.target != entry.target:
+            return False
+        if entry.digest is None:
+            return True
+        if trusted[at]:
+            return bytes(digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]) == entry.digest
+        if item.signature.size != entry.size:
+            return False
+        read = changes.read[item.path] = read_file(root / item.path if item.path else root, progress=progress)
+        return read.digest == entry.digest
+
+    at = row = 0
+    while at < len(found) or row < len(version):
+        count = min(_BLOCK, len(found) - at, len(version) - row)
+        if (
+            count > 0
+            and trusted[at : at + count] == b"\1" * count
+            and found.types[at : at + count] == version.types[row : row + count]
+            and digests[at * DIGEST_BYTES : (at + count) * DIGEST_BYTES]
+            == version.digests[row * DIGEST_BYTES : (row + count) * DIGEST_BYTES]
+            and found.paths[at : at + count] == version.paths.block(row, row + count)
         ):
-            changes.modified.append(item.path)
-    changes.deleted.extend(path for path in version if path not in present)
+            at, row = at + count, row + count
+            continue
+        for _ in range(max(count, 1)):
+            path = found.paths[at] if at < len(found) else None
+            entry_path = version.paths[row] if row < len(version) else None
+            if path is None or (entry_path is not None and entry_path < path):
+                if entry_path is None:
+                    break
+                changes.deleted.append(entry_path)
+                row += 1
+            elif entry_path is None or path < entry_path:
+                changes.new.append(path)
+                at += 1
+            else:
+                if not is_same(at, version[row]):
+                    changes.modified.append(path)
+                at, row = at + 1, row + 1
     return changes
-
-
-def _same(
-    root: Path,
-    item: Found,
-    entry: Entry,
-    memory: Memory | None,
-    changes: Changes,
-    progress: Callable[[int], None] | None,
-) -> bool:
-    if memory is not None and (known := memory.trusts(item.path, item.signature)):
-        return known.digest == entry.digest
-    if item.signature.size != entry.size:
-        return False
-    read = read_file(root / item.path if item.path else root, progress=progress)
-    changes.read[item.path] = read
-    return read.digest == entry.digest
 
 
 def read_file(path: Path, *, progress: Callable[[int], None] | None = None) -> Read:
@@ -132,13 +132,3 @@ def read_file(path: Path, *, progress: Callable[[int], None] | None = None) -> R
         finally:
             os.close(descriptor)
     return Read(before, hasher.digest(), hasher.checksum())
-
-
-def entries_by_path(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """Entries of a listing as ``look`` wants them."""
-    return {entry.path: entry for entry in entries}
-
-
-def file_entry(digest: Digest, size: int, *, executable: bool = False) -> Entry:
-    """The one entry of a dataset that is a file. Its path is empty, which no listing may contain."""
-    return Entry(SafeRelPath(""), EntryType.EXECUTABLE if executable else EntryType.FILE, size, digest)
