@@ -25,6 +25,11 @@ def facts(work: Path, server: Server) -> dict[str, str]:
     }
 
 
+def load() -> str:
+    """How many processes wanted to run of late: over the number of cores, seconds are not to be trusted."""
+    return ", ".join(f"{average:.1f}" for average in os.getloadavg()) + " (1, 5, 15 minutes)"
+
+
 def versions(benched: tuple[Tool, ...], peers: Peers, server: Server) -> dict[str, str]:
     found = {tool.name: _version([*tool.program, tool.version], tool.environment) for tool in benched}
     found["lobsterdv commit"] = _version(["git", "-C", str(tools.ROOT), "describe", "--always", "--dirty"], {})

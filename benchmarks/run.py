@@ -7,6 +7,7 @@ import argparse
 import datetime
 import fnmatch
 import json
+import os
 import shutil
 import signal
 import sys
@@ -40,6 +41,9 @@ SLOW_LINE = {"megabits_per_second": 100.0, "round_trip_seconds": 0.030}
 
 def main() -> int:
     options = _options()
+    options.load = machine.load()
+    if os.getloadavg()[0] > 1:
+        _say(f"this machine does other work: load {options.load}; seconds will be too many")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server and the folders go, too
     if options.peers == peers.DEFAULT_PEERS:
         peers.prepare(options.peers)
@@ -186,6 +190,7 @@ def _publish(
     traffic: str,
 ) -> int:
     full = options.scale == "full"
+    facts["machine"] |= {"load before": options.load, "load after": machine.load()}
     found = report.medians(samples)
     failed = {(row, sample.tool) for row, taken in samples.items() for sample in taken if sample.problem}
     judged = report.judge(options.chosen, shapes, found, failed, full)
