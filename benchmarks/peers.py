@@ -185,7 +185,7 @@ def _command(kind: str, peers: Peers, port: int, data: Path) -> tuple[list[str],
     environment["WEED_MASTER_VOLUME_GROWTH_COPY_1"] = "1"
     flags = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={volumes}"]
     flags += ["-master.telemetry=false", "-master.volumeSizeLimitMB=1024", "-volume.max=5000", "-filer", "-s3"]
-    flags += ["-s3.port.iceberg=0", "-s3.autoCreateBucket=false", f"-s3.config={config}"]
+    flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", f"-s3.config={config}"]
     for offset, part in enumerate(["s3", "master", "volume", "filer"]):
         flags += [f"-{part}.port={port + offset}", f"-{part}.port.grpc={port + 10 + offset}"]
     return [peers.weed, "-logtostderr=true", "server", *flags], environment
