@@ -74,7 +74,10 @@ def wishes(
     if work is not None:
         for dataset in work.good.values():
             if matches(dataset.path, paths):
-                _note(found, Wish(dataset.path, dataset.pointer, None, True))
+                same = found.get((dataset.path, dataset.pointer.digest))
+                # Its words are the latest: message, lineage, `storage`.
+                wish = Wish(dataset.path, dataset.pointer, same.commit if same else None, True)
+                found[wish.key] = wish
         failures.update((path, error) for path, error in work.bad.items() if matches(path, paths))
     for path in paths:
         if not any(matches(name, [path]) for name in [*(w.path for w in found.values()), *failures]):
