@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +250,7 @@ def _chmod(file: int | Path, mode: int | None) -> None:
             raise
 
 
-def sync_all(paths: list[Path], *, jobs: int, together: Path | None = None) -> None:
+def sync_all(paths: Sequence[Path], *, jobs: int, together: Path | None = None) -> None:
     """Bring files or folders to disk: one by one when few, by file system when many. ``together`` is a folder on
     whose file system all of them lie, if the caller knows one: that saves a stat each."""
     if not paths:

@@ -73,7 +73,7 @@ class Packs:
         for index in self._indexes.values():
             if not left:
                 break
-            if len(left) * 16 < len(index):
+            if len(left) * 8 < len(index):
                 left = {d for d in left if not index.find(Digest(d))}
             else:
                 left.difference_update(index.names())

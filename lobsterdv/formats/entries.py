@@ -154,6 +154,22 @@ class Entries(Compact[Entry]):
             return Digests(self.digests)
         return Digests(b"".join(self._raw(at) for at, code in enumerate(self.types) if code < FILES))
 
+    def others(self) -> dict[str, str]:
+        """Links with their targets and empty folders with an empty text, by path."""
+        if self.files == len(self):
+            return {}
+        return {self.paths[at]: self.targets.get(at, "") for at, code in enumerate(self.types) if code >= FILES}
+
+    def take(self, positions: Sequence[int]) -> Entries:
+        """Those at ``positions``, which ascend."""
+        runs: list[slice] = []
+        for at in positions:
+            if runs and runs[-1].stop == at:
+                runs[-1] = slice(runs[-1].start, at + 1)
+            else:
+                runs.append(slice(at, at + 1))
+        return self[runs[0]] if len(runs) == 1 else Entries.joined([self[run] for run in runs])
+
     def find(self, path: str) -> Entry | None:
         """The entry at a path; these must be sorted."""
         at = self.paths.find(path)

@@ -114,7 +114,7 @@ class SeenTable(MutableMapping[str, SeenFile]):
     def __setitem__(self, path: str, known: SeenFile) -> None:
         at = self._positions.get(path)
         if at is None:
-            self._positions[str(path)] = len(self._positions)
+            self._positions[str(path)] = len(self._numbers) // FIELDS
             self._numbers.extend(known.signature)
             self._digests += known.digest
             self._checksums += known.checksum.ljust(CHECKSUM_BYTES, b"\0")

@@ -153,9 +153,8 @@ class Addition:
 
     def others(self) -> dict[str, str]:
         """Links and empty folders, as the index remembers them."""
-        carried = self.carried if self.carried is not None else Entries.of(())
-        old = {carried.paths[at]: carried.targets.get(at, "") for at, code in enumerate(carried.types) if code >= FILES}
-        return old | {self.found.paths[at]: target for at, target in self.found.others.items()}
+        carried = self.carried.others() if self.carried is not None else {}
+        return carried | {self.found.paths[at]: target for at, target in self.found.others.items()}
 
 
 def prepare(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent
 from lobsterdv.events import Finished, Observer, Started
-from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.entries import Entries, Entry
 from lobsterdv.formats.pointer import encode_pointer
 from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.context import Failure, Project
@@ -78,7 +78,7 @@ def checkout(
                     report.failures.append(Failure(selection.dataset.path, error))
     if tight is None:
         tight = require_room_to_check_out(project, dict(selected))
-    observer(Started("checking out", sum(e.size for _, entries in selected for e in entries)))
+    observer(Started("checking out", sum(Entries.of(entries).size for _, entries in selected)))
     for selection, entries in selected:
         try:
             report.checked_out.append(_one(project, selection, entries, rev, force, tight, observer))
@@ -102,7 +102,7 @@ def _one(
     pointer = dataset.pointer
     started = project.now()
     plan = make_plan(project, dataset.path, entries, is_directory=pointer.is_directory, below=below)
-    missing = project.cache.missing(e.digest for e in plan.write if e.digest is not None)
+    missing = project.cache.missing(plan.write.file_digests())
     if missing:
         size = sum(e.size for e in plan.write if e.digest in set(missing))
         raise MissingContent(dataset.path, str(pointer.digest), "the cache", size)
@@ -126,7 +126,7 @@ def _one(
         pointer.digest,
         len(plan.write),
         len(plan.remove),
-        sum(e.size for e in plan.write),
+        plan.write.size,
         str(trash) if trash else None,
         changed,
     )
@@ -139,11 +139,13 @@ def _remember(
     memory = plan.memory
     if plan.changes_nothing and memory is not None and memory.digest == digest and not plan.read_any:
         return
-    files = dict(plan.right)
-    others: dict[str, str] = {entry.path: entry.target or "" for entry in entries if entry.digest is None}
+    files = plan.right.rows()
+    others = Entries.of(entries).others()
     whole = not below or (memory is not None and memory.whole and memory.digest == digest)
     if below and memory is not None:
         gone = set(plan.remove)
-        files = {path: known for path, known in memory.carried().items() if path not in gone} | files
+        carried = memory.carried()
+        past = (at for path in sorted(gone) if (at := carried.paths.find(path)) >= 0)
+        files = carried.without(past).merged(files)
         others = {path: target for path, target in memory.others.items() if path not in gone} | others
     save_seen(project.index, str(plan.place), Seen(started_ns, digest, files, others, whole))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -81,7 +82,7 @@ def _place_tree(plan: Plan, stage: Path) -> None:
         ground.put(stage / "tree", plan.place.name)
 
 
-def _place_files(plan: Plan, staged: list[tuple[str, Entry]]) -> None:
+def _place_files(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
     """Removals that stand in the way, then renames, then the other removals."""
     new = {entry.path for _, entry in staged}
     above = {"/".join(path.split("/")[:depth]) for path in new for depth in range(1, path.count("/") + 1)}
@@ -123,7 +124,7 @@ def remove_paths(ground: Ground, plan: Plan, paths: set[str]) -> None:
                 ground.prune(path.rpartition("/")[0])
 
 
-def _place_one(plan: Plan, staged: list[tuple[str, Entry]]) -> None:
+def _place_one(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
     with Ground(plan.place.parent) as ground:
         if _is_folder(plan.place):
             with Ground(plan.place) as inside:
@@ -143,7 +144,7 @@ def _is_folder(path: Path) -> bool:
 
 def _note_written(plan: Plan) -> None:
     """The signatures as they are now: a rename changes ctime."""
-    for entry in [*plan.write, *plan.chmod]:
+    for entry in chain(plan.write, plan.chmod):
         if entry.digest is not None:
             path = plan.place / entry.path if entry.path else plan.place
             old = plan.right[entry.path]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv import workers
 from lobsterdv.blobs.download import fetch_contents
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote, manifests, read_table
-from lobsterdv.digest import Digest
+from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import (
     ContentError,
     CorruptContent,
@@ -20,7 +20,9 @@ from lobsterdv.errors import (
     RemoteError,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
-from lobsterdv.formats.listing import Entry, Listing
+from lobsterdv.formats.contents import Content, Contents
+from lobsterdv.formats.entries import Entries, Entry
+from lobsterdv.formats.listing import Listing
 from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.table import Table
 from lobsterdv.ops.connection import connect
@@ -31,6 +33,7 @@ from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.wishes import wishes
 
 _PACK_BYTES = 64 << 20  # of small files, so many bytes are fetched again at most when this process is killed
+_CONTENTS = 1 << 16  # so many are asked for at a time: 50 MB of plans
 _TOGETHER_BYTES = 64 << 20  # as in push: light datasets side by side, heavy ones one after another
 
 
@@ -190,14 +193,14 @@ def bring_selection(
             except ContentError as error:
                 problem = problem or error
                 continue
-            lacking = set(project.cache.missing(e.digest for e in entries if e.digest is not None))
-            contents = [c for c in table.contents if c.digest in lacking]
-            failed = fetch_contents(
-                room, contents, intake, packable=pointer.is_directory, name=dataset.path, progress=progress
-            )
+            failed: dict[Digest, ContentError] = {}
+            for contents in _lacking(project, Contents.of(table.contents), Entries.of(entries)):
+                failed |= fetch_contents(
+                    room, contents, intake, packable=pointer.is_directory, name=dataset.path, progress=progress
+                )
+                arrived = [c.size for c in contents if c.digest not in failed]
+                files, size = files + len(arrived), size + sum(arrived)
             intake.commit()
-            arrived = [c for c in contents if c.digest not in failed]
-            files, size = files + len(arrived), size + sum(c.size for c in arrived)
             if not failed:
                 return entries, files, size
             problem = problem or next(iter(failed.values()))
@@ -205,6 +208,19 @@ def bring_selection(
         problem = problem or error
     assert problem is not None
     raise problem
+
+
+def _lacking(project: Project, contents: Contents, entries: Entries) -> Iterator[list[Content]]:
+    """What ``entries`` need and the cache lacks, some tens of thousands of contents at a time."""
+    digests = Digests(contents.digests)
+    all_of_it = len(entries) == len(contents) and bytes(entries.digests) == bytes(contents.digests)
+    wanted = None if all_of_it else set(entries.file_digests().plain())
+    for start in range(0, len(contents), _CONTENTS):
+        part = digests[start : start + _CONTENTS]
+        missing = set(project.cache.missing(part if wanted is None else [d for d in part if d in wanted]))
+        rows = [contents[at] for at, digest in enumerate(part, start) if digest in missing] if missing else []
+        if rows:
+            yield rows
 
 
 def _entries(project: Project, selection: Selected, manifest: Manifest, table: Table, where: str) -> Sequence[Entry]:
@@ -230,7 +246,7 @@ def _is_here(project: Project, selection: Selected, report: FetchReport) -> bool
         return False
     chosen = entries_below(entries, below, dataset.path)
     report.entries[selection] = chosen
-    return not project.cache.missing(e.digest for e in chosen if e.digest is not None)
+    return not project.cache.missing(chosen.file_digests())
 
 
 def _row(selection: Selected, files: int, size: int) -> Fetched:

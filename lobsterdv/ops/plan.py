@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import eq
 from pathlib import Path
+from typing import cast
 
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, Refused, WouldOverwrite
-from lobsterdv.formats.entries import Entries, Entry, EntryType
+from lobsterdv.formats.entries import FILES, Entries, Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
-from lobsterdv.index.rows import SeenFile
-from lobsterdv.index.seen import Seen, load_seen
+from lobsterdv.index.rows import SeenFile, SeenFiles, SeenTable
+from lobsterdv.index.seen import Seen, digests_of, load_seen
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import place_of
 from lobsterdv.paths import folding_collisions
@@ -35,11 +38,11 @@ class Plan:
     place: Path
     is_directory: bool
     exists: bool
-    write: list[Entry] = field(default_factory=list)
+    write: Entries = field(default_factory=lambda: Entries.of(()))
     remove: list[str] = field(default_factory=list)
     chmod: list[Entry] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
-    right: dict[str, SeenFile] = field(default_factory=dict)
+    right: SeenTable = field(default_factory=SeenTable)
     memory: Seen | None = None
     read_any: bool = False
 
@@ -67,32 +70,66 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
     found = _found(project, plan, below)
     if is_directory:
         _refuse_collisions(project, dataset, entries, place)
-    wanted = {entry.path: entry for entry in entries}
-    here = {item.path: item for item in found}
+    wanted = Entries.of(entries)
+    if _is_as_wanted(memory, found, wanted):
+        return plan
     vouched: dict[str, Digest] = {}
-    for path, item in here.items():
-        entry = wanted.get(path)  # type: ignore[call-overload]
+    write: list[int] = []
+    for at, row in _side_by_side(found.paths, wanted.paths):
+        if at is None:
+            write.append(cast(int, row))
+            continue
+        item, path = found[at], found.paths[at]
+        entry = wanted[row] if row is not None else None
         state = _state(project, plan, item, entry, vouched)
         if state == "right":
             continue
         if state == "mode" and entry is not None:
             if (plan.place / path if path else plan.place).lstat().st_nlink > 1:
-                plan.write.append(entry)  # a link to the cache's file, whose mode it would change
+                write.append(cast(int, row))  # a link to the cache's file, whose mode it would change
                 del plan.right[path]
             else:
                 plan.chmod.append(entry)
             continue
         if state == "unsaved":
             plan.unsaved.append(path)
-        if entry is None:
+        if row is None:
             plan.remove.append(path)
         else:
-            plan.write.append(entry)
-    plan.write.extend(entry for path, entry in wanted.items() if path not in here)
+            write.append(row)
+    plan.write = wanted.take(write)
     # The index knows these bytes, but a cache that lost them would make this their only copy.
     lost = set(project.cache.missing(vouched.values()))
     plan.unsaved.extend(path for path, digest in vouched.items() if digest in lost)
     return plan
+
+
+def _is_as_wanted(memory: Seen | None, found: Finds, wanted: Entries) -> bool:
+    """True when stats alone tell that nothing is to be done."""
+    if memory is None or len(found) != len(wanted) or found.types != wanted.types:
+        return False
+    paths = compress(wanted.paths, (code < FILES for code in wanted.types))
+    return (
+        digests_of(memory) == wanted.file_digests()
+        and memory.others == wanted.others()
+        and all(map(eq, SeenFiles.of(memory.files), paths))
+        and memory.is_unchanged(found)
+    )
+
+
+def _side_by_side(found: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[int | None, int | None]]:
+    """Two sorted columns of paths, row by row: positions, None for a path that only the other has."""
+    at = row = 0
+    while at < len(found) or row < len(wanted):
+        if row == len(wanted) or (at < len(found) and found[at] < wanted[row]):
+            yield at, None
+            at += 1
+        elif at == len(found) or wanted[row] < found[at]:
+            yield None, row
+            row += 1
+        else:
+            yield at, row
+            at, row = at + 1, row + 1
 
 
 def _found(project: Project, plan: Plan, below: str) -> Finds:

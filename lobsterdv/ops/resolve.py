@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lobsterdv.digest import Digest
+from lobsterdv.digest import Digest, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent, NotTracked
-from lobsterdv.formats.listing import Entry, EntryType, Listing, digest_of_listing, encode_listing
+from lobsterdv.formats.entries import Entries, Entry, EntryType
+from lobsterdv.formats.listing import Listing, digest_of_listing, encode_listing
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.formats.table import Table
 from lobsterdv.ops.context import Project
@@ -32,11 +33,12 @@ def entries_of(project: Project, name: str, pointer: Pointer, *, tables: Iterabl
         raise error
 
 
-def entries_below(entries: Iterable[Entry], below: str, dataset: str) -> Sequence[Entry]:
+def entries_below(entries: Sequence[Entry], below: str, dataset: str) -> Entries:
     """Entries at or below a path of a directory; all of them for the empty path. Raises NotTracked."""
+    rows = Entries.of(entries)
     if not below:
-        return tuple(entries)
-    hits = [e for e in entries if e.path == below or e.path.startswith(below + "/")]
+        return rows
+    hits = rows.below(below)
     if not hits:
         raise NotTracked(f"{dataset}/{below}")
     return hits
@@ -45,8 +47,9 @@ def entries_below(entries: Iterable[Entry], below: str, dataset: str) -> Sequenc
 def listing_from_table(project: Project, name: str, version: Digest, table: Table, where: str) -> Listing:
     """A whole table's listing, checked against the digest that git names, and kept. Raises CorruptContent."""
     listing = Listing(table.entries)
-    actual = digest_of_listing(listing)
+    encoded = encode_listing(listing)
+    actual = listing_digest(encoded)
     if actual != version:
         raise CorruptContent(f"the manifest of {name}", where, str(version), str(actual))
-    project.cache.put_listing(version, encode_listing(listing))
+    project.cache.put_listing(version, encoded)
     return listing

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 from lobsterdv import durable, workers
 from lobsterdv.digest import checksum_of
@@ -21,42 +22,77 @@ _BATCH: Final = 128
 _LARGE_BYTES: Final = 32 << 20  # files from here on tell their progress themselves
 
 
-def stage_files(
-    project: Project, plan: Plan, stage: Path, *, mtime_ns: int, whole: bool, observer: Observer
-) -> list[tuple[str, Entry]]:
-    """Every new file, verified, in the staging folder: as the whole tree, or numbered when a tree is there."""
-    jobs: list[tuple[str, Entry]] = []
-    made = {str(stage)}
-    with durable.translating(stage):
-        if whole:
-            (stage / "tree").mkdir(exist_ok=True)
-        for number, entry in enumerate(plan.write):
-            path = f"{stage}/tree/{entry.path}" if whole else f"{stage}/{number}"
+class Staged:
+    """The new files of a plan and where they are staged: as the whole tree, or numbered when a tree is there."""
+
+    def __init__(self, plan: Plan, stage: Path, *, whole: bool) -> None:
+        self._entries = plan.write
+        self._stage = stage
+        self._whole = whole
+
+    def __iter__(self) -> Iterator[tuple[str, Entry]]:
+        for number, entry in enumerate(self._entries):
+            yield f"{self._stage}/tree/{entry.path}" if self._whole else f"{self._stage}/{number}", entry
+
+
+def stage_files(project: Project, plan: Plan, stage: Path, *, mtime_ns: int, whole: bool, observer: Observer) -> Staged:
+    """Write every new file, verified, into the staging folder."""
+    staged = Staged(plan, stage, whole=whole)
+
+    def jobs() -> Iterator[tuple[str, Entry]]:
+        made = {str(stage)}
+        for path, entry in staged:
             folder = path if entry.type is EntryType.FOLDER and whole else path.rpartition("/")[0]
             if folder not in made:
-                os.makedirs(folder, exist_ok=True)
+                with durable.translating(stage):
+                    os.makedirs(folder, exist_ok=True)
                 made.add(folder)
-            jobs.append((path, entry))
+            yield path, entry
 
-    def write(batch: list[tuple[str, Entry]]) -> None:
+    def write(batch: list[tuple[str, Entry]]) -> list[tuple[str, SeenFile]]:
+        rows: list[tuple[str, SeenFile]] = []
         for path, entry in batch:
             try:
                 if entry.target is not None:
                     os.symlink(entry.target, path)
                 elif entry.digest is not None:
                     checksum = _write_file(project, plan, path, entry, mtime_ns, observer)
-                    plan.right[entry.path] = SeenFile(signature_of(os.lstat(path)), entry.digest, checksum)
+                    rows.append((entry.path, SeenFile(signature_of(os.lstat(path)), entry.digest, checksum)))
             except OSError:
                 with durable.translating(plan.place / entry.path if entry.path else plan.place):
                     raise
         small = [entry.size for _, entry in batch if entry.size < _LARGE_BYTES]
         observer(Advanced("checking out", sum(small), len(batch)))
+        return rows
 
-    for _ in workers.each(write, _batches(jobs), jobs=min(2, project.jobs)):
-        pass
-    files = [Path(path) for path, entry in jobs if entry.is_file]
-    durable.sync_all(files, jobs=8, together=stage)
-    return jobs
+    if whole:
+        with durable.translating(stage):
+            (stage / "tree").mkdir(exist_ok=True)
+    for rows in workers.each(write, _batches(jobs()), jobs=min(2, project.jobs)):
+        plan.right.update(rows)
+    durable.sync_all(_Files(staged, plan.write.files), jobs=8, together=stage)
+    return staged
+
+
+class _Files(Sequence[Path]):
+    """The paths of the staged regular files, each made when it is asked for."""
+
+    def __init__(self, staged: Staged, count: int) -> None:
+        self._staged = staged
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Path]:
+        return (Path(path) for path, entry in self._staged if entry.is_file)
+
+    @overload
+    def __getitem__(self, at: int) -> Path: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Path]: ...
+    def __getitem__(self, at: int | slice) -> Path | list[Path]:
+        return list(self)[at]
 
 
 def _write_file(project: Project, plan: Plan, path: str, entry: Entry, mtime_ns: int, observer: Observer) -> bytes:
@@ -101,6 +137,6 @@ def _tell(observer: Observer, new_bytes: int) -> None:
     observer(Advanced("checking out", new_bytes))
 
 
-def _batches(jobs: list[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
-    for start in range(0, len(jobs), _BATCH):
-        yield jobs[start : start + _BATCH]
+def _batches(jobs: Iterator[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
+    while batch := list(islice(jobs, _BATCH)):
+        yield batch
