@@ -117,12 +117,7 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
     if any(row.shape == EDIT for row in options.chosen):
         _, after = count.edited_table(work, options.scale == "full")
         shapes[EDIT] = Shape("table.h5ad", 1, after.stat().st_size, compressible=True)
-    traffic = ""
-    if options.chosen == list(ROWS) and not options.tools:
-        _say("counting")
-        traffic, counted, _ = _counted(options, programs, benched, work)
-        samples |= {f"counting {row}": [one for one in taken if one.problem] for row, taken in counted.items()}
-    return _publish(options, benched, shapes, samples, facts, traffic)
+    return _publish(options, benched, shapes, samples, facts)
 
 
 @contextmanager
@@ -187,7 +182,6 @@ def _publish(
     shapes: dict[str, Shape],
     samples: dict[str, list[Sample]],
     facts: dict[str, dict[str, str]],
-    traffic: str,
 ) -> int:
     full = options.scale == "full"
     facts["machine"] |= {"load before": options.load, "load after": machine.load()}
@@ -204,20 +198,13 @@ def _publish(
         "Wall time": speed,
         "Budgets": report.budget_table(judged),
         "Costs": costs,
-        "Requests and bytes": traffic,
         "Machine": report.fact_list(facts["machine"]),
         "Versions": report.fact_list(facts["versions"]),
         "Timed commands": report.command_table(benched, shapes),
         "Failures": "\n".join(f"- {row}: {tool}" for row, tool in sorted(failed)) or "None.",
     }
-    out = options.out or (HERE / "RESULTS.md" if full and traffic else None)
-    if out:
-        texts = [
-            f"## {title}\n\n{text}" if title else f"# Benchmark results\n\n{text}"
-            for title, text in sections.items()
-            if text
-        ]
-        out.write_text("\n\n".join(texts) + "\n")
+    whole = full and options.chosen == list(ROWS) and not options.tools
+    _write_report(options.out or (HERE / "RESULTS.md" if whole else None), "Benchmark results", sections)
     medians = {row: {tool: vars(costs) for tool, costs in by_tool.items()} for row, by_tool in found.items()}
     figures = {"medians": medians, "budgets": judged, "samples": report.sample_values(samples)}
     _write_json(options, {"date": today, "scale": options.scale, **facts, **figures})
@@ -225,28 +212,36 @@ def _publish(
 
 
 def _count(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
-    text, samples, facts = _counted(options, programs, benched, work)
-    print(text, file=_screen(options))
-    _write_json(options, {**facts, "samples": report.sample_values(samples)})
-    return 1 if any(sample.problem for taken in samples.values() for sample in taken) else 0
-
-
-def _counted(
-    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path
-) -> tuple[str, dict[str, list[Sample]], dict[str, dict[str, str]]]:
-    """The tables of the counting mode, the samples behind them, and the facts of the machine."""
     shapes = {key: shape for key, shape in data.shapes(options.scale).items() if not key.startswith("slow")}
+    full = options.scale == "full"
     need = sum(shape.total_bytes for shape in shapes.values()) * len(benched)
     with (
         peers.running_server(options.server, programs, need) as server,
         counting(server.port, Link(**SLOW_LINE)) as proxy,
     ):
         bench = Bench(benched, programs, work, proxy.url, proxy)
-        text, samples = count.count(bench, shapes, options.scale == "full")
+        text, samples = count.count(bench, shapes, full)
         facts = _facts(benched, programs, work, server)
-    for sample in (sample for taken in samples.values() for sample in taken if sample.problem):
+    print(text, file=_screen(options))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    sections = {
+        "": f"Written by `python benchmarks/run.py --count` on {today}, scale {options.scale}: what crossed an "
+        f"HTTP proxy before the server. {shapes['many'].text} and one {shapes['big'].text}, incompressible.",
+        "Requests and bytes": text,
+        "Versions": report.fact_list(facts["versions"]),
+    }
+    _write_report(options.out or (HERE / "COUNTS.md" if full and not options.tools else None), "Counts", sections)
+    _write_json(options, {**facts, "samples": report.sample_values(samples)})
+    problems = [sample for taken in samples.values() for sample in taken if sample.problem]
+    for sample in problems:
         _say(f"{sample.tool} {sample.step} FAILED: {sample.problem}")
-    return text, samples, facts
+    return 1 if problems else 0
+
+
+def _write_report(out: Path | None, title: str, sections: dict[str, str]) -> None:
+    if out:
+        texts = [f"## {head}\n\n{text}" if head else f"# {title}\n\n{text}" for head, text in sections.items()]
+        out.write_text("\n\n".join(texts) + "\n")
 
 
 def _screen(options: argparse.Namespace) -> TextIO:
