@@ -21,7 +21,7 @@ from tests.servers import Server
 
 SHRUNK = "tests.damage.scaled:shrink"
 SIZE = 6 << 20
-POINTS = 8
+POINTS = 6
 """Kill points of each shape in the default suite; all of them, over 25 each, under the marker ``slow``."""
 
 

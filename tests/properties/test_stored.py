@@ -259,7 +259,7 @@ def check_restored(store: MemoryStore, trees: dict[tuple[str, str], tuple[Tree, 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(deadline=None, derandomize=True, max_examples=6, database=None, suppress_health_check=CHECKS)
+@settings(deadline=None, derandomize=True, max_examples=4, database=None, suppress_health_check=CHECKS)
 @given(st.lists(steps, min_size=2, max_size=6))
 def test_every_version_comes_back(history: list[Step]) -> None:
     live(history)
