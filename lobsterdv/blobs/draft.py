@@ -23,13 +23,16 @@ class Segment(NamedTuple):
     stored: Sequence[int]
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """Chunks from number ``first`` on, of these lengths, lie in ``object`` at ``offset``, with these stored lengths.
+    Digests None: those of the cut."""
+
     first: int
     object: StoredObject
     offset: int
     stored: Sequence[int]
     lengths: Sequence[int]
-    digests: Sequence[Digest]
+    digests: Sequence[Digest] | None
 
 
 class Draft:
@@ -43,7 +46,7 @@ class Draft:
         self.average_bits = average_bits
         self.cut = cut
         self._left = size
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
 
     @property
     def is_complete(self) -> bool:
@@ -54,21 +57,10 @@ class Draft:
         """True when these chunks, from ``first`` on, are those of the cut."""
         return self.cut is not None and list(self.cut.digests[first : first + len(digests)]) == list(digests)
 
-    def place(
-        self,
-        first: int,
-        item: StoredObject,
-        offset: int,
-        stored: Sequence[int],
-        lengths: Sequence[int],
-        digests: Sequence[Digest] | None,
-    ) -> None:
-        """Chunks from ``first`` on lie in ``item`` at ``offset``; digests None: those of the cut."""
-        if digests is None:
-            assert self.cut is not None
-            digests = self.cut.digests[first : first + len(lengths)]
-        self._rows.append(_Row(first, item, offset, stored, lengths, digests))
-        self._left -= sum(lengths)
+    def place(self, row: Row) -> None:
+        """Some of its chunks have their place."""
+        self._rows.append(row)
+        self._left -= sum(row.lengths)
 
     def content(self) -> Content:
         rows = sorted(self._rows, key=lambda row: row.first) if len(self._rows) > 1 else self._rows
@@ -76,7 +68,7 @@ class Draft:
             lengths, digests = self.cut.lengths, self.cut.digests
         else:
             lengths = array("I", chain.from_iterable(row.lengths for row in rows))
-            digests = Digests.of(chain.from_iterable(row.digests for row in rows))
+            digests = Digests.of(chain.from_iterable(row.digests or () for row in rows))
         if all(row.object.codec == RAW for row in rows):
             stored = lengths
         else:
@@ -104,7 +96,7 @@ def segments_of(cut: Cut, bases: Bases) -> list[Segment]:
     return [*segments, current._replace(end=len(cut.lengths))] if len(cut.lengths) else []
 
 
-def _extents(rows: Sequence[_Row]) -> Iterator[Extent]:
+def _extents(rows: Sequence[Row]) -> Iterator[Extent]:
     """Rows in order as extents, neighbours joined."""
     current: Extent | None = None
     end = 0

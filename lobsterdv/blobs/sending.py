@@ -14,7 +14,7 @@ from lobsterdv import workers
 from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.bundle import SmallFile, contents_of, piece_of
 from lobsterdv.blobs.cutting import BLOCK_BYTES, Cut, Piece, bits_for, cut_data, cut_file, read_rows, stream_file
-from lobsterdv.blobs.draft import Draft, Segment, segments_of
+from lobsterdv.blobs.draft import Draft, Row, Segment, segments_of
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.objects import Block, Run, Stored, gather, store_blocks
 from lobsterdv.blobs.remote import Remote
@@ -206,7 +206,8 @@ class Sending:
             else:
                 self._heads.sent.add(reused_bytes=size)
                 self._progress(size)
-                self._place(owner, segment.first, segment.object, segment.offset, segment.stored, lengths, None)
+                row = Row(segment.first, segment.object, segment.offset, segment.stored, lengths, None)
+                self._place(owner, row)
             offset += size
 
     def _bits_for(self, item: Wanted) -> int:
@@ -233,20 +234,11 @@ class Sending:
                 raise self._source.damaged(draft.digest, hash_descriptor(descriptor)[0], name=self._name)
             finally:
                 os.close(descriptor)
-        self._place(row.owner, row.first, item, row.offset, row.stored, row.lengths, row.digests)
+        self._place(row.owner, Row(row.first, item, row.offset, row.stored, row.lengths, row.digests))
 
-    def _place(
-        self,
-        owner: int,
-        first: int,
-        item: StoredObject,
-        offset: int,
-        stored: Sequence[int],
-        lengths: Sequence[int],
-        digests: Sequence[Digest] | None,
-    ) -> None:
+    def _place(self, owner: int, row: Row) -> None:
         draft = self._drafts[owner]
-        draft.place(first, item, offset, stored, lengths, digests)
+        draft.place(row)
         if draft.is_complete:
             self._done(Contents.of([self._drafts.pop(owner).content()]))
 
