@@ -121,11 +121,20 @@ def _bytes_to_keep(project: Project, additions: Sequence[Addition]) -> int:
                 clones[item.signature.device] = _can_clone(source, project.cache.temps)
             if clones[item.signature.device]:
                 continue
+            size = _allocated(source, size)
             if item.path in addition.linked or (item.path in likely and likely[item.path] not in gone):
                 touched = max(touched, size)
             else:
                 kept += size
     return kept + touched
+
+
+def _allocated(source: Path, size: int) -> int:
+    """What a copy of a file writes: its holes stay holes."""
+    try:
+        return min(size, copying.allocated_bytes(source.stat()))
+    except OSError:
+        return size
 
 
 def _arrived(project: Project) -> dict[str, int]:

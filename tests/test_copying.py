@@ -1,0 +1,52 @@
+"""If these fail, a sparse file of 60 GB fills the disk, or a copy differs from what was copied."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lobsterdv import copying
+
+MIB = 1 << 20
+
+
+def copied(path: Path, size: int) -> tuple[bytes, int, list[int]]:
+    """The copy's bytes, the blocks it takes, and what progress was told."""
+    told: list[int] = []
+    target = path.with_name("target")
+    source, copy = os.open(path, os.O_RDONLY), os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        assert copying.copy(source, copy, size, progress=told.append) == min(size, path.stat().st_size)
+    finally:
+        os.close(source)
+        os.close(copy)
+    return target.read_bytes(), copying.allocated_bytes(target.stat()), told
+
+
+@pytest.mark.parametrize("in_kernel", [True, False])
+@pytest.mark.parametrize("runs", [[], [0], [3], [0, 5], [7], [2, 3, 6]], ids=str)
+def test_holes_stay_holes(tmp_path: Path, runs: list[int], in_kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not in_kernel:
+        monkeypatch.delattr(os, "copy_file_range", raising=False)
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(8 * MIB)
+        for run in runs:
+            file.seek(run * MIB)
+            file.write(Random(run).randbytes(MIB))
+    for size in (8 * MIB, 9 * MIB, 5 * MIB + 1):
+        data, allocated, told = copied(path, size)
+        assert data == path.read_bytes()[:size]
+        assert allocated <= len([run for run in runs if run * MIB < size]) * MIB
+        assert sum(told) == len(data)
+
+
+def test_where_nobody_tells_of_holes_all_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "SEEK_DATA", raising=False)
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(MIB)
+    assert copied(path, MIB)[0] == bytes(MIB)
