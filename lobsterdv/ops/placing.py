@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Final
 
 from lobsterdv import workers
@@ -94,23 +95,35 @@ def send_version(
 
 def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> bytes:
     pointer = wish.pointer
-    parts = list(split_table(table))
-    if len(parts) == 1:
+    parts = split_table(table)
+    first = list(islice(parts, 2))
+    if len(first) == 1:
         manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, table)
     else:
 
         def write(part: Table) -> SegmentRef:
             stored = encode_segment(part)
             ref = SegmentRef(digest_of(stored), len(part.entries), part.entries[0].path)
-            _put(room, segment_key(ref.digest), stored)
-            room.cache.keep_remote(room.kept(segment_key(ref.digest)), stored)
+            key = segment_key(ref.digest)
+            if room.cache.kept_remote(room.kept(key)) != stored or not _is_there(room, key, len(stored)):
+                _put(room, key, stored)
+                room.cache.keep_remote(room.kept(key), stored)
             return ref
 
-        refs = tuple(workers.each(write, parts, jobs=jobs))
+        refs = tuple(workers.each(write, chain(first, parts), jobs=jobs))
         manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, None, refs)
     stored = encode_manifest(manifest)
     _put(room, manifest_key(pointer.digest, digest_of(stored)), stored)
     return stored
+
+
+def _is_there(room: Remote, key: str, size: int) -> bool:
+    """One HEAD: a conditional PUT would send all of the document to learn that."""
+    try:
+        stat = room.store.head(key)
+    except KeyMissing:
+        return False
+    return stat.size == size and not stat.archived
 
 
 def _put(room: Remote, key: str, data: bytes) -> None:
