@@ -60,8 +60,9 @@ class Bases:
             entries = Entries.of(table.entries)
             at = entries.paths.find(path)
             if at >= 0 and entries.types[at] < FILES:
-                index = self._indexes.setdefault(number, DigestIndex(bytes(contents.digests)))
-                return contents.bits[index.find(Digests(entries.digests)[at])]
+                if number not in self._indexes:
+                    self._indexes[number] = DigestIndex(bytes(contents.digests))
+                return contents.bits[self._indexes[number].find(Digests(entries.digests)[at])]
         return None
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 
-from lobsterdv.digest import Digest, Digests
+from lobsterdv.compact import DigestIndex, repeated
+from lobsterdv.digest import DIGEST_BYTES, Digest, Digests
 from lobsterdv.formats.contents import Content, Contents
 from lobsterdv.formats.entries import FILES, Entries
 
@@ -17,15 +18,16 @@ class Placement:
     """The contents of ``entries``, numbered in order of first use. One thread at a time."""
 
     def __init__(self, entries: Entries) -> None:
-        self._numbers: dict[bytes, int] = {}
-        for kind, digest in zip(entries.types, Digests(entries.digests).plain(), strict=True):
-            if kind < FILES:
-                self._numbers.setdefault(digest, len(self._numbers))
-        self._source = array("h", [_NOWHERE]) * len(self._numbers)
-        self._position = array("I", [0]) * len(self._numbers)
+        self._entries = entries
+        self._digests = _once(entries.file_digests())
+        self._index: DigestIndex | None = None
+        self._last = -1
+        count = len(self._digests) // DIGEST_BYTES
+        self._source = array("h", [_NOWHERE]) * count
+        self._position = array("I", [0]) * count
         self._new = Contents()
         self._columns = [self._new]
-        self._unplaced = len(self._numbers)
+        self._unplaced = count
 
     @property
     def is_complete(self) -> bool:
@@ -35,18 +37,19 @@ class Placement:
         """Place what is still nowhere as this table places it."""
         if self.is_complete:
             return
-        source = len(self._columns)
-        self._columns.append(contents)
+        source, unplaced = len(self._columns), self._unplaced
         for position, digest in enumerate(Digests(contents.digests).plain()):
-            number = self._numbers.get(digest)
-            if number is not None and self._source[number] == _NOWHERE:
+            number = self._number(digest)
+            if number >= 0 and self._source[number] == _NOWHERE:
                 self._source[number], self._position[number] = source, position
                 self._unplaced -= 1
+        if self._unplaced < unplaced:
+            self._columns.append(contents)
 
     def put(self, contents: Contents) -> None:
         """Place contents anew."""
         for position, digest in enumerate(Digests(contents.digests).plain(), start=len(self._new)):
-            number = self._numbers[digest]
+            number = self._number(digest)
             self._unplaced -= self._source[number] == _NOWHERE
             self._source[number], self._position[number] = 0, position
         self._new.extend(contents)
@@ -54,12 +57,36 @@ class Placement:
     def withdraw(self, digests: Iterable[Digest]) -> None:
         """These are nowhere after all."""
         for digest in digests:
-            number = self._numbers[digest]
+            number = self._number(digest)
             self._unplaced += self._source[number] != _NOWHERE
             self._source[number] = _NOWHERE
 
-    def lacks(self, digest: bytes) -> bool:
-        return self._source[self._numbers[digest]] == _NOWHERE
+    def lacking(self) -> array[int]:
+        """Positions among the entries of contents that are nowhere, once each, where they first come."""
+        positions = array("I")
+        new = 0
+        for at, kind in enumerate(self._entries.types):
+            if kind >= FILES or new == len(self._source):
+                continue
+            digest = self._entries.digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
+            if digest == self._digests[new * DIGEST_BYTES : (new + 1) * DIGEST_BYTES]:
+                if self._source[new] == _NOWHERE:
+                    positions.append(at)
+                new += 1
+        return positions
+
+    def _number(self, digest: bytes) -> int:
+        """A content's number; -1 for one that is not wanted. Neighbours are asked for one after another."""
+        following = (self._last + 1) * DIGEST_BYTES
+        if self._digests[following : following + DIGEST_BYTES] == digest:
+            self._last += 1
+            return self._last
+        if self._index is None:
+            self._index = DigestIndex(self._digests)
+        number = self._index.find(digest)
+        if number >= 0:
+            self._last = number
+        return number
 
     def contents(self) -> Iterator[Content]:
         """Those that are placed, one by one."""
@@ -90,3 +117,19 @@ class Placement:
             source, first, count = where, position, 1
         if source != _NOWHERE:
             yield source, first, count
+
+
+def _once(digests: Digests) -> bytes:
+    """Each once, in order of first use."""
+    several = repeated(digests)
+    if not several:
+        return bytes(digests.raw)
+    seen: set[bytes] = set()
+    kept = bytearray()
+    for digest in digests.plain():
+        if digest in several:
+            if digest in seen:
+                continue
+            seen.add(digest)
+        kept += digest
+    return bytes(kept)

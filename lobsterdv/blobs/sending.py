@@ -87,7 +87,7 @@ class Sending:
         if self._storage.plain:
             self._leave_plain(new)
             return
-        small = [w for w in new if w.size < SHARED_BELOW_BYTES]
+        small = (w for w in new if w.size < SHARED_BELOW_BYTES)
         large: list[tuple[Wanted, Cut | None]] = [(w, None) for w in new if w.size >= SHARED_BELOW_BYTES]
         shared = self._small_runs(small, jobs=jobs)
         if self._bases.have_chunks:
@@ -108,7 +108,7 @@ class Sending:
             else:
                 self._start(item, bits, None)
 
-    def _small_runs(self, small: Sequence[Wanted], *, jobs: int) -> Iterator[Run]:
+    def _small_runs(self, small: Iterable[Wanted], *, jobs: int) -> Iterator[Run]:
         """Small files, in listing order: all of each, or its new chunks."""
         for rows in workers.each(self._read_group, groups(small), jobs=min(jobs, _READERS), ahead=_READERS):
             whole = [(item, cut, data) for item, cut, segments, data in rows if segments is None and data]
@@ -246,7 +246,7 @@ class Sending:
         self._heads.sent.decided(Decision(item.path or self._name, item.size, how, reused, ranges, why))
 
 
-def groups(small: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+def groups(small: Iterable[Wanted]) -> Iterator[list[Wanted]]:
     """Small files in listing order, in groups of at most BLOCK_BYTES."""
     group: list[Wanted] = []
     size = 0

@@ -13,9 +13,10 @@ Bytes are hashed as they are sent: what is damaged here never gets a name there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, overload
 
 from lobsterdv.blobs.bases import Bases
 from lobsterdv.blobs.cutting import BLOCK_BYTES
@@ -25,7 +26,7 @@ from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Sending, Wanted
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
-from lobsterdv.digest import Digest
+from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import MissingContent
 from lobsterdv.formats.contents import Contents
 from lobsterdv.formats.entries import Entries
@@ -59,9 +60,11 @@ def send_contents(
         placement.find_in(contents)
         if placement.is_complete:
             break
-    anew = _to_store_anew(placement, source, storage)
-    placement.withdraw(anew)
     kept = placement.columns()
+    anew = _to_store_anew(kept, source, storage)
+    if anew:
+        placement.withdraw(anew)
+        kept = placement.columns()
     absent = heads.absent(kept.objects)
     if absent:
         placement.withdraw([c.digest for c in kept if any(e.object in absent for e in c.extents)])
@@ -70,8 +73,9 @@ def send_contents(
     progress(sum(kept.sizes))
     if placement.is_complete:
         return kept
-    new = list(_lacking(placement, entries))
-    missing = source.missing(w.digest for w in new if w.size)
+    new = Lacking(entries, placement.lacking())
+    del kept
+    missing = source.missing(new.digests())
     if missing:
         gone = next(w for w in new if w.digest == missing[0])
         raise MissingContent(name, str(gone.digest), f"the cache or {remote.url}", gone.size)
@@ -80,19 +84,42 @@ def send_contents(
     return placement.columns()
 
 
-def _lacking(placement: Placement, entries: Entries) -> Iterator[Wanted]:
-    """Contents that are nowhere, once each, in order of first use."""
-    seen = set()
-    for entry in entries:
-        if entry.digest is not None and placement.lacks(entry.digest) and entry.digest not in seen:
-            seen.add(entry.digest)
-            yield Wanted(entry.digest, entry.size, entry.path)
+class Lacking(Sequence[Wanted]):
+    """The contents at some positions among entries; each is made when it is asked for."""
+
+    def __init__(self, entries: Entries, positions: array[int]) -> None:
+        self._entries = entries
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __iter__(self) -> Iterator[Wanted]:
+        return map(self._wanted, self._positions)
+
+    @overload
+    def __getitem__(self, at: int) -> Wanted: ...
+    @overload
+    def __getitem__(self, at: slice) -> Lacking: ...
+    def __getitem__(self, at: int | slice) -> Wanted | Lacking:
+        if isinstance(at, slice):
+            return Lacking(self._entries, self._positions[at])
+        return self._wanted(self._positions[at])
+
+    def digests(self) -> Digests:
+        """Those of contents that are not empty."""
+        rows = Digests(self._entries.digests)
+        return Digests.of(rows[at] for at in self._positions if self._entries.sizes[at])
+
+    def _wanted(self, at: int) -> Wanted:
+        entry = self._entries[at]
+        assert entry.digest is not None
+        return Wanted(entry.digest, entry.size, entry.path)
 
 
-def _to_store_anew(placement: Placement, source: Source, storage: Storage) -> set[Digest]:
+def _to_store_anew(kept: Contents, source: Source, storage: Storage) -> set[Digest]:
     """Contents that lie there and are stored once more: all that are not verbatim for a plain version; small files
     that are scattered over very many objects (DESIGN, 5), as far as their bytes are here."""
-    kept = placement.columns()
     if storage.plain:
         return {content.digest for content in kept if content.size and not content.is_verbatim}
     if len(kept.objects) <= MANY_OBJECTS:

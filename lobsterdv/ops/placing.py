@@ -37,6 +37,8 @@ from lobsterdv.ops.wishes import Wish
 
 BASES: Final = 4
 """So many earlier versions of a dataset are searched for contents that are already placed."""
+BASE_ENTRIES: Final = 1 << 18
+"""No more of them once they have so many entries: a million take 180 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,14 @@ def send_version(
 ) -> Pushed:
     """Place one version, in the order of the protocol. Raises MissingContent when neither side has its bytes."""
     pointer = wish.pointer
-    rows = _base_rows(wish, placed)
-    tables = _base_tables(room, wish, rows)
-    entries = entries_of(project, wish.path, pointer, tables=tables)
+    tables = _base_tables(room, wish, _base_rows(wish, placed))
+    entries = entries_of(project, wish.path, pointer, tables=tables.values())
     contents = send_contents(
         room,
         source,
         Entries.of(entries),
-        Bases(tables),
-        _elsewhere(room, [*known, *placed], {row.manifest for row in rows}),
+        Bases(list(tables.values())),
+        _elsewhere(room, [*known, *placed], set(tables)),
         storage,
         heads,
         part_threshold=part_threshold,
@@ -139,11 +140,14 @@ def _base_rows(wish: Wish, placed: Sequence[Pushed]) -> list[Pushed]:
     return [*exact, *[row for row in placed[::-1] if row not in exact][:BASES]]
 
 
-def _base_tables(room: Remote, wish: Wish, rows: Sequence[Pushed]) -> list[Table]:
-    tables = []
+def _base_tables(room: Remote, wish: Wish, rows: Sequence[Pushed]) -> dict[Digest, Table]:
+    """By manifest, the first of them foremost."""
+    tables: dict[Digest, Table] = {}
     for row in rows:
+        if sum(len(table.entries) for table in tables.values()) > BASE_ENTRIES:
+            break  # whole files of older versions are found all the same, one version after another
         try:
-            tables.append(claimed_table(room, wish.path, row.version, row.manifest))
+            tables[row.manifest] = claimed_table(room, wish.path, row.version, row.manifest)
         except (ContentError, FormatError, KeyMissing):
             continue  # a base only saves bytes
     return tables
