@@ -79,7 +79,8 @@ class Texts(Compact[str]):
     @classmethod
     def of(cls, lines: Iterable[str]) -> Texts:
         """These lines, none of which may contain a line break."""
-        return cls("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+        text = "\n".join(rows := lines if isinstance(lines, list) else list(lines))
+        return cls(f"{text}\n".encode(errors="surrogateescape") if rows else b"")
 
     def __len__(self) -> int:
         return len(self._starts) - 1

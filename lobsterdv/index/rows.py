@@ -103,28 +103,32 @@ class SeenFiles(Mapping[str, SeenFile]):
 
 
 class SeenTable(MutableMapping[str, SeenFile]):
-    """Rows in any order, that may be replaced; 250 bytes each."""
+    """Rows that may be replaced; 180 bytes each while they come sorted by path and nobody asks for one, 290 then."""
 
     def __init__(self) -> None:
-        self._positions: dict[str, int] = {}
+        self._paths: list[str] = []
         self._numbers = array("q")
         self._digests = bytearray()
         self._checksums = bytearray()
+        self._positions: dict[str, int] | None = None
 
     def __setitem__(self, path: str, known: SeenFile) -> None:
-        at = self._positions.get(path)
-        if at is None:
-            self._positions[str(path)] = len(self._numbers) // FIELDS
+        checksum = known.checksum.ljust(CHECKSUM_BYTES, b"\0")
+        at = None
+        if self._positions is not None or (self._paths and self._paths[-1] >= path):
+            at = self._by_path().setdefault(str(path), len(self._paths))
+        if at is None or at == len(self._paths):
+            self._paths.append(str(path))
             self._numbers.extend(known.signature)
             self._digests += known.digest
-            self._checksums += known.checksum.ljust(CHECKSUM_BYTES, b"\0")
+            self._checksums += checksum
         else:
             self._numbers[at * FIELDS : (at + 1) * FIELDS] = array("q", known.signature)
             self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] = known.digest
-            self._checksums[at * CHECKSUM_BYTES : (at + 1) * CHECKSUM_BYTES] = known.checksum
+            self._checksums[at * CHECKSUM_BYTES : (at + 1) * CHECKSUM_BYTES] = checksum
 
     def __getitem__(self, path: str) -> SeenFile:
-        at = self._positions[path]
+        at = self._by_path()[path]
         return SeenFile(
             Signature(*self._numbers[at * FIELDS : (at + 1) * FIELDS]),
             Digest(bytes(self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])),
@@ -132,32 +136,36 @@ class SeenTable(MutableMapping[str, SeenFile]):
         )
 
     def __delitem__(self, path: str) -> None:
-        del self._positions[path]
+        del self._by_path()[path]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._positions)
+        return iter(self._paths if self._positions is None else self._positions)
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._paths if self._positions is None else self._positions)
 
     def rows(self) -> SeenFiles:
         """All of them as sorted columns."""
+        if self._positions is None:
+            numbers = memoryview(self._numbers[:])
+            return SeenFiles(Texts.of(self._paths), numbers, bytes(self._digests), bytes(self._checksums))
         paths = sorted(self._positions)
         order = [self._positions[path] for path in paths]
-        texts = Texts.of(paths)
-        if order == list(range(len(self._numbers) // FIELDS)):
-            return SeenFiles(texts, memoryview(self._numbers[:]), bytes(self._digests), bytes(self._checksums))
-        numbers = bytearray()
-        view = memoryview(self._numbers).cast("B")
-        for at in order:
-            numbers += view[at * _ROW : (at + 1) * _ROW]
-        view.release()
+        moved = bytearray()
+        with memoryview(self._numbers) as items, items.cast("B") as view:
+            for at in order:
+                moved += view[at * _ROW : (at + 1) * _ROW]
         return SeenFiles(
-            texts,
-            memoryview(numbers).cast("q"),
+            Texts.of(paths),
+            memoryview(moved).cast("q"),
             _picked(self._digests, order, DIGEST_BYTES),
             _picked(self._checksums, order, CHECKSUM_BYTES),
         )
+
+    def _by_path(self) -> dict[str, int]:
+        if self._positions is None:
+            self._positions = {path: at for at, path in enumerate(self._paths)}
+        return self._positions
 
 
 def _joined(parts: Iterable[tuple[SeenFiles, slice]]) -> SeenFiles:
@@ -173,4 +181,7 @@ def _joined(parts: Iterable[tuple[SeenFiles, slice]]) -> SeenFiles:
 
 
 def _picked(data: bytearray, order: Iterable[int], width: int) -> bytes:
-    return b"".join(data[at * width : (at + 1) * width] for at in order)
+    picked = bytearray()
+    for at in order:
+        picked += data[at * width : (at + 1) * width]
+    return bytes(picked)
