@@ -134,7 +134,7 @@ def many_files(work: Path, files: int, *, pull_all: bool = True) -> list[Step]:
     return site.steps
 
 
-def large_file(work: Path, size: int) -> list[Step]:
+def large_file(work: Path, size: int, *, pulls: bool = True) -> list[Step]:
     """The life of one sparse file of ``size`` bytes that holds 16 MiB of real data, evenly strewn in."""
     site = new_site(work)
     data = site.folder / "data"
@@ -152,9 +152,10 @@ def large_file(work: Path, size: int) -> list[Step]:
     site.run("add", "data/big.bin", step="add, changed in the middle")
     site.git("commit", "--quiet", "-m", "second")
     site.run("push", step="push, changed in the middle")
-    shutil.rmtree(data)
-    shutil.rmtree(site.folder / ".git" / "lobsterdv" / "cache" / "files")
-    site.run("pull", step="pull")
+    if pulls:
+        shutil.rmtree(data)
+        shutil.rmtree(site.folder / ".git" / "lobsterdv" / "cache" / "files")
+        site.run("pull", step="pull")
     return site.steps
 
 
@@ -236,7 +237,10 @@ def main() -> int:
     for files in map(int, filter(None, options.files.split(","))):
         life(title_of(files), lambda work, n=files: many_files(work, n, pull_all=not options.no_pull))
     if options.sparse:
-        life(f"a sparse file of {options.sparse} GiB", lambda work: large_file(work, options.sparse << 30))
+        life(
+            f"a sparse file of {options.sparse} GiB",
+            lambda work: large_file(work, options.sparse << 30, pulls=not options.no_pull),
+        )
     print("\n\n".join(tables(results)))
     if options.json:
         Path(options.json).write_text(json.dumps({k: [asdict(s) for s in v] for k, v in results.items()}, indent=1))
