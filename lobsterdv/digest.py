@@ -16,7 +16,7 @@ import xxhash
 from blake3 import blake3
 
 from lobsterdv.errors import FormatError
-from lobsterdv.mapping import windows
+from lobsterdv.reading import windows
 
 DIGEST_BYTES: Final = 32
 LISTING_CONTEXT: Final = "lobsterdv 2026-11-23 directory listing v1"
@@ -133,7 +133,7 @@ def checksum_of(data: bytes | bytearray | memoryview) -> bytes:
 
 
 def hash_descriptor(descriptor: int) -> tuple[Digest, bytes, int]:
-    """Digest, checksum and size of an open file that nobody truncates meanwhile. Raises OSError."""
+    """Digest, checksum and size of an open file. Raises OSError."""
     hasher = Hasher()
     for view in windows(descriptor):
         hasher.update(view)

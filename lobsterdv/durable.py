@@ -88,11 +88,10 @@ def link_temp(source: Path, folder: Path) -> Path:
         try:
             os.link(source, temp, follow_symlinks=False)
         except FileNotFoundError:
-            if folder.is_dir():
-                raise
-            make_folder(folder)
-            sync_folder(folder.parent)
-            os.link(source, temp, follow_symlinks=False)
+            if not folder.is_dir():
+                make_folder(folder)
+                sync_folder(folder.parent)
+            os.link(source, temp, follow_symlinks=False)  # again too when somebody has just made the folder
     return temp
 
 

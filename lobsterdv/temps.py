@@ -11,6 +11,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,12 +70,13 @@ def drop_links(folder: Path, info: os.stat_result) -> bool:
     there are others, of a process that lives or of another machine. Raises OSError."""
     in_use = False
     for entry, name in _temps(folder):
-        if not os.path.samestat(entry.stat(follow_symlinks=False), info):
-            continue
-        if name["node"] == _node() and not _alive(int(name["pid"])):
-            os.unlink(entry.path)
-        else:
-            in_use = True
+        with suppress(FileNotFoundError):  # gone meanwhile: it was another thread's
+            if not os.path.samestat(entry.stat(follow_symlinks=False), info):
+                continue
+            if name["node"] == _node() and not _alive(int(name["pid"])):
+                os.unlink(entry.path)
+            else:
+                in_use = True
     return in_use
 
 

@@ -1,4 +1,4 @@
-"""Contents cut into chunks, every chunk named. Large files pass through mapped windows, in bounded memory."""
+"""Contents cut into chunks, every chunk named. Large files pass window by window, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from blake3 import blake3
 
 from lobsterdv.chunker import MAX_CHUNKS, average_bits_for, cut_lengths
 from lobsterdv.digest import Digest, Digests
-from lobsterdv.mapping import WINDOW_BYTES, window
+from lobsterdv.reading import read_into
 
+WINDOW_BYTES: Final = 8 << 20
 BLOCK_BYTES: Final = 16 << 20
 """What is compressed or packed is worked on, and stored, in pieces of at most so many bytes."""
 
@@ -42,7 +43,7 @@ def bits_for(size: int, began_with: int | None) -> int:
     return average_bits_for(size)
 
 
-def cut_data(data: bytes, digest: Digest, average_bits: int) -> Cut:
+def cut_data(data: bytes | memoryview, digest: Digest, average_bits: int) -> Cut:
     """Cut a content that is in memory. One chunk is the content itself and has its digest."""
     if len(data) <= (1 << average_bits) // 4:
         return Cut(average_bits, [len(data)][: len(data)], [digest][: len(data)])
@@ -103,13 +104,16 @@ def _fitting(lengths: Sequence[int], first: int, end: int | None = None) -> tupl
 def _steps(descriptor: int, average_bits: int) -> Iterator[tuple[memoryview, list[int]]]:
     """Whole chunks, window by window; a view is valid until the next is asked for."""
     size = os.fstat(descriptor).st_size
+    step = max(WINDOW_BYTES, 16 << average_bits)  # four of the largest chunks
+    buffer = memoryview(bytearray(min(size, step)))
     start = 0
     while start < size:
-        with window(descriptor, start, min(WINDOW_BYTES, size - start)) as view:
-            cuts = cut_lengths(view, average_bits=average_bits)
-            if start + len(view) < size:
-                cuts.pop()  # the window ended it, not the content
-            used = sum(cuts)
-            with view[:used] as whole_chunks:
-                yield whole_chunks, cuts
+        view = buffer[: read_into(buffer[: size - start], descriptor, start)]
+        if not view:
+            return  # it was cut off; its digest will tell
+        cuts = cut_lengths(view, average_bits=average_bits)
+        if start + len(view) < size:
+            cuts.pop()  # the window ended it, not the content
+        used = sum(cuts)
+        yield view[:used], cuts
         start += used

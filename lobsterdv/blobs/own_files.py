@@ -13,7 +13,7 @@ from lobsterdv import durable
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import ChangedMeanwhile, ContentError, CorruptContent, MissingContent
 from lobsterdv.formats.layout import object_key
-from lobsterdv.mapping import Unsteady
+from lobsterdv.reading import Unsteady
 from lobsterdv.signature import Signature, signature_of
 from lobsterdv.stores.base import Stat, Store, Upload
 
@@ -115,7 +115,7 @@ class ProvingStore:
         return self.inner.read_whole(key, limit=limit)
 
     def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
-        """As Store says. ``data`` is memory of our own (``mapping.Unsteady``), so what is proved is what is sent.
+        """As Store says. ``data`` is memory of our own, so what is proved is what is sent.
         Raises CorruptContent."""
         if (name := _named(key)) is not None and (actual := digest_of(data)) != name:
             raise CorruptContent(key, WORK_TREE, str(name), str(actual))

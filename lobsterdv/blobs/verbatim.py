@@ -11,11 +11,11 @@ from lobsterdv.blobs.cutting import Cut, cut_data, cut_file
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.source import Source
-from lobsterdv.digest import Digest, hash_descriptor
+from lobsterdv.digest import Digest, digest_of, hash_descriptor
 from lobsterdv.errors import ContentError
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import Content, Extent, StoredObject
-from lobsterdv.mapping import window
+from lobsterdv.reading import read
 
 _AT_ONCE_BYTES = 256 << 20
 
@@ -50,7 +50,7 @@ def send_whole(
         return _send(source, item, heads, part_threshold, jobs, name, progress)
 
     light = [item for item in files if item.size <= part_threshold]
-    # Each is mapped while it is sent, so that memory bounds how many may go at once.
+    # Each is in memory while it is sent, which bounds how many may go at once.
     side_by_side = max(1, min(jobs, _AT_ONCE_BYTES // max((item.size for item in light), default=1)))
     found = {c.digest: c for c in workers.each(send, light, jobs=side_by_side)}
     found.update((item.digest, send(item)) for item in files if item.size > part_threshold)
@@ -69,7 +69,7 @@ def _send(
     target = StoredObject(item.digest, item.size)
     there = heads.has(target)
     if item.size < SMALL_BYTES:
-        data = source.read_small(item.digest, name=name)  # perhaps in a pack
+        data: bytes | memoryview = source.read_small(item.digest, name=name)  # perhaps in a pack
         cut = cut_data(data, item.digest, item.average_bits)
         if not there:
             heads.remote.store.put(object_key(item.digest), data)
@@ -77,11 +77,15 @@ def _send(
         return _seen(item, cut, heads, there, name=name)
     descriptor = source.open(item.digest, name=name)
     try:
-        if there or item.size <= part_threshold:
+        if there:
             cut = _proven(source, descriptor, item, name=name)
-            if not there:
-                with window(descriptor, 0, item.size) as view:
-                    heads.remote.store.put(object_key(item.digest), view)
+            progress(item.size)
+        elif item.size <= part_threshold:
+            data = read(descriptor, 0, item.size)
+            if (actual := digest_of(data)) != item.digest:
+                raise source.damaged(item.digest, actual, name=name)
+            cut = item.cut or cut_data(data, item.digest, item.average_bits)
+            heads.remote.store.put(object_key(item.digest), data)
             progress(item.size)
         else:
             cut = _send_parts(source, descriptor, item, heads, jobs, name, progress)

@@ -110,7 +110,7 @@ def test_checkout_onto_a_full_disk(small_disk: Path, tmp_path: Path, shape: str)
 
 def test_fetch_into_a_full_cache(lab: Lab, small_disk: Path) -> None:
     for number in range(3):
-        lab.write(f"d{number}", bytes([number]) * (9 << 18))
+        lab.write(f"d{number}", bytes([number + 1]) * (9 << 18))
         lab.add(f"d{number}")
     lab.push()
     for number in range(3):
@@ -121,6 +121,19 @@ def test_fetch_into_a_full_cache(lab: Lab, small_disk: Path) -> None:
     assert isinstance(error, LocalIOError)
     assert "the disk is full" in str(error)
     assert temps_below(small_disk) == []
+
+
+def test_a_hole_in_a_full_memory_file_system(lab: Lab, small_disk: Path) -> None:
+    """Mapping a page of a hole there needs a page that is not to be had, and kills the process; reading does not."""
+    lab.write("zeros", bytes(2 << 20))
+    lab.add("zeros")
+    lab.push()
+    lab.path("zeros").unlink()
+    lab.lose_cache()
+    lab.reopen(LOBSTERDV_CACHE_DIR=str(small_disk / "cache"))
+    fill(small_disk, leave=400 << 10)
+    blind(lab).try_pull()
+    assert lab.read("zeros") == bytes(2 << 20)
 
 
 def test_push_to_a_full_disk(lab: Lab, small_disk: Path) -> None:

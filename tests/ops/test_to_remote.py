@@ -27,7 +27,7 @@ from lobsterdv.errors import (
 from lobsterdv.formats.layout import object_key
 from lobsterdv.index.seen import SeenFile
 from lobsterdv.manager import DataManager
-from lobsterdv.mapping import Unsteady, window, windows
+from lobsterdv.reading import Unsteady, read, windows
 from lobsterdv.signature import signature_of
 from lobsterdv.stores.memory import MemoryStore
 from tests.damage.killing import Nursery
@@ -292,16 +292,16 @@ def test_a_change_while_it_is_hashed(lab: Lab, shelf: Path, monkeypatch: pytest.
     assert not (shelf / "objects").exists()
 
 
-def test_nothing_is_mapped_that_may_be_cut_off(tmp_path: Path) -> None:
-    """A mapped page beyond the end of a file kills the process (SIGBUS)."""
+def test_a_file_that_is_cut_off_while_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"0123456789")
     descriptor = Unsteady(os.open(path, os.O_RDONLY), str(path))
-    with window(descriptor, 2, 5) as view:
-        os.truncate(path, 0)
-        assert bytes(view) == b"23456"
-    with pytest.raises(ChangedMeanwhile), window(descriptor, 0, 5):
-        pass
+    view = read(descriptor, 2, 5)
+    os.truncate(path, 0)
+    assert bytes(view) == b"23456"
+    with pytest.raises(ChangedMeanwhile):
+        read(descriptor, 0, 5)
+    assert bytes(read(int(descriptor), 0, 5)) == b""
     assert list(windows(descriptor)) == []
     os.close(descriptor)
 
