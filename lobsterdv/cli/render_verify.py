@@ -32,7 +32,8 @@ def verified(report: VerifyReport, words: Words, args: Sequence[str], took: str)
     if report.unpushed:
         names = [row.path for row in report.unpushed]
         lines.append(f"{count(len(names), 'version')} {_were(names)} never pushed there: {_some(names, words)}")
-    lines.append(_summary(report, took))
+    if report.versions or report.damages or not report.failures:
+        lines.append(_summary(report, took))
     if not report.is_complete:
         left = sum(area.left for area in report.areas)
         lines.append(f"Time is up: {count(left, 'item')} left. The same command goes on from there.")

@@ -147,7 +147,7 @@ def _look(
         except KeyMissing:
             return "missing", "", False
         except CorruptContent as error:
-            return "corrupt", f"{error.found} where {error.expected} should be", False
+            return "corrupt", f"its bytes are those of {error.found[:19]}", False
         except Unavailable as error:
             return "unreadable", str(error), False
         except RemoteError as error:
