@@ -7,6 +7,7 @@ pack without one is unfinished and means nothing. Packs are never changed.
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -105,6 +106,44 @@ class Packs:
             raise CorruptContent(name, "the cache", str(digest), str(actual))
         return data
 
+    def actual(self, index: PackIndex, packed: Packed) -> Digest:
+        """What the bytes in a file's place hash to, whatever is noted of them. Raises OSError; FileNotFoundError means
+        that the pack is gone."""
+        return digest_of(os.pread(self._open(index), packed.size, packed.offset) if packed.size else b"")
+
+    def note_damaged(self, index: PackIndex, digests: Iterable[Digest]) -> None:
+        """Have these files of a pack, which were just found damaged or gone, count as missing. Raises LocalIOError."""
+        bad = {self._note(index, digest) for digest in digests}
+        self._bad |= bad
+        self._write_notes(bad)
+
+    def damaged_indexes(self) -> list[tuple[str, str]]:
+        """Names of index files that cannot be used, and why; those that are corrupt are moved to the quarantine, those
+        that cannot be read (``why`` then begins with ``unreadable``) stay. Raises LocalIOError."""
+        found = []
+        try:
+            names = sorted(name for name in os.listdir(self.folder) if name.endswith(".idx"))
+        except FileNotFoundError:
+            return []
+        for name in names:
+            try:
+                index = parse_pack_index((self.folder / name).read_bytes(), what=f"cache pack {name}")
+                why = "" if name == f"{index.pack.hex()}.idx" else "it is another pack's"
+            except FormatError as error:
+                why = error.problem
+            except OSError as error:
+                found.append((name, f"unreadable: {error.strerror}"))
+                continue
+            if why:
+                with durable.translating(self._damaged):
+                    durable.make_folder(self._damaged)
+                    (self.folder / name).rename(self._damaged / f"{name}.{secrets.token_hex(4)}")
+                with self._lock:
+                    self._indexes = {known: index for known, index in self._indexes.items() if known != name}
+                    self._last = None
+                found.append((name, why))
+        return found
+
     def renew(self, pack: Digest) -> None:
         """A pack was just written, perhaps over a damaged one of the same name: what was noted of that is past."""
         with self._lock:
@@ -142,9 +181,12 @@ class Packs:
             if note not in self._bad and not self._is_right(index, packed):
                 bad.add(note)
         self._bad |= bad
+        self._write_notes(bad)
+
+    def _write_notes(self, notes: Iterable[str]) -> None:
         with durable.translating(self._damaged):
             durable.make_folder(self._damaged)
-            for note in bad:  # not synced: what a crash forgets is found again
+            for note in notes:  # not synced: what a crash forgets is found again
                 os.close(os.open(self._damaged / note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
 
     def _is_right(self, index: PackIndex, packed: Packed) -> bool:

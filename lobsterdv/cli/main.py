@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "push": Row("share", "Share", "Send versions to a remote."),
     "fetch": Row("share", "Share", "Bring versions from a remote into the cache."),
     "pull": Row("share", "Share", "Fetch, then check out."),
+    "verify": Row("checking", "Share", "Check that every byte is what its name says, and heal what is not."),
     "list": Row("looking", "Look around", "List datasets, the files inside one, or what a remote holds."),
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
     "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
@@ -52,8 +53,8 @@ COMMANDS: Final = {
 _MEANT: Final = {
     "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help",
     "import": "add", "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
-    "du": "stats", "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect", "untrack": "remove",
-    "upload": "push",
+    "du": "stats", "fsck": "verify", "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect",
+    "untrack": "remove", "upload": "push",
 }  # fmt: skip
 """What people coming from git, DVC or DataLad type, and what it is called here."""
 

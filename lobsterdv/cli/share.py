@@ -18,7 +18,7 @@ from lobsterdv.cli.options import (
 )
 from lobsterdv.cli.paths import targets
 from lobsterdv.cli.session import Done, Session
-from lobsterdv.cli.words import duration
+from lobsterdv.cli.words import duration, quote
 
 
 def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -30,6 +30,7 @@ def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @remote_option("Where to; default: the project's remote.")
 @rev_option("Only what this git revision names.")
 @all_option("What the history of all branches and tags names.")
+@click.option("--check", is_flag=True, help="Send nothing: exit 3 unless the remote holds all of it (for CI).")
 @click.option("--plain", is_flag=True, help="Store each file as one object that any tool can open (`lobsterdv url`).")
 @jobs_option
 @ignore_missing_option
@@ -40,6 +41,7 @@ def push_command(
     remote: str | None,
     rev: str | None,
     everything: bool,
+    check: bool,
     plain: bool,
     jobs: int | None,
     ignore_missing: bool,
@@ -48,11 +50,14 @@ def push_command(
 
     Sends what the history of HEAD, git's index and the work tree's pointers name and the remote lacks, and
     checks that what it has is whole. Before a remote was added, the copy stays in this repository's git folder.
+    With --check nothing is written anywhere: every object of those versions is asked for.
     """
     from lobsterdv.cli.render import pushed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.push import push  # noqa: PLC0415 - start-up time
 
     _one_of(rev, everything)
+    if check:
+        return _check(session, paths, remote, rev, everything, plain or ignore_missing, jobs)
     report = push(
         session.project(),
         targets(session, paths),
@@ -142,6 +147,29 @@ def pull_command(
         observer=session.observer,
     )
     return pulled(report, session.words, paths=wanted, took=duration(session.seconds))
+
+
+def _check(
+    session: Session,
+    paths: tuple[str, ...],
+    remote: str | None,
+    rev: str | None,
+    everything: bool,
+    sending: bool,
+    jobs: int | None,
+) -> Done:
+    from lobsterdv.cli.render_verify import checked  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.push_check import check_push  # noqa: PLC0415 - start-up time
+
+    if sending:
+        raise click.UsageError("--check sends nothing: no --plain, no --ignore-missing", click.get_current_context())
+    wanted = targets(session, paths)
+    report = check_push(
+        session.project(), wanted, remote=remote, rev=rev, everything=everything, jobs=jobs, observer=session.observer
+    )
+    options = [*(["--remote", quote(remote)] if remote else []), *(["--rev", quote(rev)] if rev else [])]
+    again = [*options, *(["--all"] if everything else []), *map(session.words.arg, wanted)]
+    return checked(report, session.words, duration(session.seconds), again=again)
 
 
 def _one_of(rev: str | None, everything: bool) -> None:

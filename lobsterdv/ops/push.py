@@ -24,6 +24,7 @@ from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
 from lobsterdv.ops.claims import is_plain, known_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.damage import Damage
 from lobsterdv.ops.wishes import Wish, wishes
 
 Outcome = Literal["pushed", "up to date", "repaired"]
@@ -62,12 +63,18 @@ class _Terms:
 
 @dataclass
 class PushReport:
+    """With ``checked`` (``push --check``) nothing was sent: ``versions`` are those that are whole, of all that were
+    looked at; ``lacking`` is what is not, after HEADs of ``checked_objects``."""
+
     remote: str
     url: str
     embedded: bool
     versions: list[PushedVersion] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped_versions: int = 0
+    checked: bool = False
+    checked_objects: int = 0
+    lacking: list[Damage] = field(default_factory=list)
 
 
 def push(

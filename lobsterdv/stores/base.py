@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,15 @@ class Stat:
     modified: float
     etag: str = ""
     archived: bool = False
+
+
+@runtime_checkable
+class TellsChecksums(Protocol):
+    """A store that knows a checksum of what it keeps, without it being read over the network."""
+
+    def crc32(self, key: str) -> int | None:
+        """The CRC-32 of the whole value as the store computed it from the bytes it took in; None when it has none for
+        this one. Raises as ``Store.head``."""
 
 
 class Upload(Protocol):

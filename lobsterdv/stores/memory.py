@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 
 from lobsterdv.errors import CorruptContent, KeyMissing
@@ -24,6 +25,9 @@ class MemoryStore:
 
     def head(self, key: str) -> Stat:
         return self._get(key)[1]
+
+    def crc32(self, key: str) -> int | None:
+        return zlib.crc32(self._get(key)[0])
 
     def read(self, key: str, *, start: int, length: int) -> bytes:
         data = self._get(key)[0][start : start + length]

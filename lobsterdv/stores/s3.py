@@ -7,6 +7,7 @@ at its first refusal and left out from then on.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -58,6 +59,22 @@ class S3Store:
         restored = 'ongoing-request="false"' in found.get("Restore", "")
         modified = found["LastModified"].timestamp()
         return Stat(key, found["ContentLength"], modified, found.get("ETag", "").strip('"'), away and not restored)
+
+    def crc32(self, key: str) -> int | None:
+        """Of a value of one part that was sent with a CRC32, which the server verified and kept."""
+        calls = self._calls
+        full = calls.key(key)
+        found = calls.ask(
+            READ, key, lambda client: client.head_object(Bucket=calls.bucket, Key=full, ChecksumMode="ENABLED")
+        )
+        text = found.get("ChecksumCRC32", "")
+        if "-" in text or found.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+            return None  # a checksum of the parts' checksums
+        try:
+            value = base64.b64decode(text, validate=True)
+        except ValueError:
+            return None
+        return int.from_bytes(value, "big") if len(value) == 4 else None
 
     def read(self, key: str, *, start: int, length: int) -> bytes:
         if length == 0:
