@@ -84,7 +84,7 @@ def followed(report: FollowReport, words: Words) -> Done:
         arguments = [words.arg(path) for path in report.needed] if len(report.needed) <= FEW else []
         parts.append(f"{_named(report.needed, words)} not here: {words.ldv('pull', *arguments)}")
     if report.modified:
-        parts.append(f"{_named(report.modified, words)} left alone (unsaved changes): {words.ldv('status')}")
+        parts.append(f"{_named(report.modified, words)} left alone (not as lobsterdv left it): {words.ldv('status')}")
     lines = ["lobsterdv: " + "; ".join(parts)] if parts else []
     lines += [f"lobsterdv: {words.path(failure.path)}: {safe(str(failure.error))}" for failure in report.failures]
     return Done(None, lines=lines)

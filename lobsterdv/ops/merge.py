@@ -254,6 +254,6 @@ def _shown(overlap: Overlap) -> Overlapping:
 
 
 def _overlap_reason(overlaps: Sequence[Overlapping]) -> str:
-    first = overlaps[0].path or "the file"
+    first = overlaps[0].path or "it"
     more = f" and {len(overlaps) - 1} more" if len(overlaps) > 1 else ""
     return f"both sides changed {first}{more}, differently"
