@@ -116,7 +116,9 @@ def merged(report: MergeReport, words: Words) -> Done:
     if report.trash:
         lines.append(f"unsaved changes in {name} are in {words.place(report.trash)} now")
     commands = [] if report.staged else [words.git("add", words.arg(report.path + ".ldv.yaml"))]
-    return Done(report, report.failures, lines=lines, hints=following([*commands, words.git("commit")]))
+    return Done(
+        report, report.failures, lines=lines, hints=following([*commands, words.git("commit"), words.ldv("pull")])
+    )
 
 
 def shown(pointer: Pointer, entries: Entries | None) -> Sequence[str]:

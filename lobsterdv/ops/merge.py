@@ -92,7 +92,7 @@ def merge(
     project: Project,
     path: str,
     *,
-    picks: Picks,
+    picks: Picks | None = None,
     remote: str | None = None,
     force: bool = False,
     staging: bool = True,
@@ -104,6 +104,7 @@ def merge(
     unless ``picks`` says whose to take; then nothing is changed. Unsaved changes in the way raise WouldOverwrite, or,
     with ``force``, go to the trash. Raises NotTracked, Refused, MissingContent, RemoteError. May be repeated.
     """
+    picks = picks or Picks()
     dataset = safe_path(dataset_of(path))
     base, ours, theirs = _sides(project, dataset)
     report = MergeReport(dataset, ours.digest, theirs.digest)
