@@ -151,16 +151,19 @@ class Git:
                 found[path] = facts.split(" ")[2]
         return found
 
-    def history(self, pattern: str, *, everything: bool = False) -> list[Change]:
-        """Every content that a matching path had in HEAD's history, or in that of all refs and HEAD, newest first.
-        One process.
+    def history(
+        self, pattern: str, *, everything: bool = False, tips: Sequence[str] = ("HEAD",), without: Sequence[str] = ()
+    ) -> list[Change]:
+        """Every content that a matching path had in the history of ``tips`` (less that of ``without``), or in that of
+        all refs and HEAD, newest first. One process.
 
         A merge commit counts with what it changed against each parent. Empty before the first commit.
         """
+        revs = ["--all"] if everything else [*tips, *(f"^{rev}" for rev in without)]
         try:
             out = self._git(
                 "log", "-z", "--raw", "-m", "--no-abbrev", "--no-renames", "--format=%x01%H",
-                "--all" if everything else "HEAD", "--", pattern,
+                *revs, "--", pattern,
             )  # fmt: skip
         except GitFailed as error:
             if "does not have any commits yet" in error.detail or "bad revision 'HEAD'" in error.detail:
@@ -193,6 +196,10 @@ class Git:
             return self._git("var", "GIT_AUTHOR_IDENT").decode(errors="replace").rsplit(" ", 2)[0].strip()
         except GitFailed:
             return ""
+
+    def ask(self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> bytes:
+        """What any git command prints. One process. Raises GitFailed for an exit status not in ``accept``."""
+        return self._git(*args, stdin=stdin, accept=accept)
 
     def _git(self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> bytes:
         return _run(self.root, args, self.environment, self.calls, stdin=stdin, accept=accept)

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "unprotect": Row("daily", "Daily work", "Make linked or read-only files writable."),
     "move": Row("daily", "Daily work", "Rename a dataset, its pointer and its .gitignore line."),
     "remove": Row("daily", "Daily work", "Stop tracking datasets; their files stay."),
+    "merge": Row("merging", "Daily work", "Merge the two versions of a conflicted dataset, file by file."),
     "push": Row("share", "Share", "Send versions to a remote."),
     "fetch": Row("share", "Share", "Bring versions from a remote into the cache."),
     "pull": Row("share", "Share", "Fetch, then check out."),
@@ -47,9 +48,12 @@ COMMANDS: Final = {
     "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
     "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
+    "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
+HIDDEN: Final = {"hook": "hooks", "merge-driver": "hooks", "textconv": "hooks"}
+"""Commands that git calls and nobody types, and where they live."""
 _MEANT: Final = {
     "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help",
     "import": "add", "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
@@ -66,17 +70,18 @@ class Program(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
-        module = import_module(f"lobsterdv.cli.{COMMANDS[cmd_name].module}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        home = HIDDEN[cmd_name] if cmd_name in HIDDEN else COMMANDS[cmd_name].module
+        module = import_module(f"lobsterdv.cli.{home}")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not ctx.resilient_parsing and not name.startswith("-"):
+        if name not in COMMANDS and name not in HIDDEN and not ctx.resilient_parsing and not name.startswith("-"):
             raise click.UsageError(_no_such_command(name), ctx)
         return super().resolve_command(ctx, args)
 

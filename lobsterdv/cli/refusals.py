@@ -98,7 +98,57 @@ def _part(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(f"rm -r {target} && {at.words.ldv('add', target)}", "makes a version without it")]
 
 
+def _big_file(error: Refused, at: Situation) -> list[Remedy]:
+    name = at.words.arg(error.path)
+    out = f"{at.words.git('rm', '--cached', name)} && {at.words.ldv('add', name)}"
+    return [Remedy(out, "keeps it with lobsterdv; git gets a pointer")]
+
+
+def _unadded(error: Refused, at: Situation) -> list[Remedy]:
+    name = at.words.arg(error.path)
+    back = Remedy(at.words.ldv("checkout", "--force", name), "goes back; the changes go to the trash")
+    return [Remedy(at.words.ldv("add", name), "keeps them as a new version, to be committed too"), back]
+
+
+def _own_hook(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("hooks", "install", "--chain"), "runs yours first, then lobsterdv's")]
+
+
+def _chained_hook(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(f"mv {quote(error.path)} NEW-NAME", "if it is not needed any more; then install again")]
+
+
+def _overlapping(error: Refused, at: Situation) -> list[Remedy]:
+    name = at.words.arg(error.path)
+    return [
+        Remedy(at.words.ldv("merge", "--ours", name), "takes your side's of these files"),
+        Remedy(at.words.ldv("merge", "--theirs", name), "takes the other side's"),
+        Remedy(at.words.ldv("merge", "--ours-for", "FILE", "--theirs", name), "yours of one file, theirs of the rest"),
+    ]
+
+
+def _one_sided(error: Refused, at: Situation) -> list[Remedy]:
+    pointer, place = at.words.arg(error.path + ".ldv.yaml"), at.words.ldv("pull", at.words.arg(error.path))
+    keep = f"{at.words.git('add', pointer)} && {place}"
+    return [Remedy(keep, "keeps the side that is there"), Remedy(at.words.git("rm", pointer), "removes it")]
+
+
+def _two_kinds(error: Refused, at: Situation) -> list[Remedy]:
+    pointer, place = at.words.arg(error.path + ".ldv.yaml"), at.words.ldv("pull", at.words.arg(error.path))
+    add = at.words.git("add", pointer)
+    return [
+        Remedy(f"{at.words.git('checkout', side, pointer)} && {add} && {place}", f"takes {side[2:]}")
+        for side in ("--ours", "--theirs")
+    ]
+
+
+def _no_conflict(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("status"), "shows which pointers are in conflict")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
+    "big-file": _big_file,
+    "chained-hook": _chained_hook,
     "collision": _collision,
     "directory": _directory,
     "embedded": _embedded,
@@ -106,14 +156,20 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "foreign": _copied,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
+    "no-conflict": _no_conflict,
     "not-found": _not_found,
+    "one-sided": _one_sided,
     "other-file-system": _other_file_system,
     "outside": _outside,
     "overlap": _look_around,
+    "overlapping": _overlapping,
+    "own-hook": _own_hook,
     "part": _part,
     "reserved": _reserved,
     "special-file": _special,
     "symlink": _symlink,
     "through-link": _through_link,
+    "two-kinds": _two_kinds,
+    "unadded": _unadded,
     "whole-project": _whole_project,
 }

@@ -101,7 +101,7 @@ def _newer(error: errors.FormatError, at: Situation) -> list[Remedy]:
 
 
 def _conflicted(error: errors.ConflictedPointer, at: Situation) -> list[Remedy]:
-    found = []
+    found = [Remedy(at.words.ldv("merge", at.words.arg(error.what.removesuffix(SUFFIX))), "merges both, file by file")]
     for side, digest in (("ours", error.ours), ("theirs", error.theirs)):
         pointer = at.words.arg(error.what)
         take = f"{at.words.git('checkout', f'--{side}', pointer)} && {at.words.git('add', pointer)}"
@@ -150,10 +150,15 @@ def _no_space(error: errors.NoSpace, at: Situation) -> list[Remedy]:
 
 
 def _missing(error: errors.MissingContent, at: Situation) -> list[Remedy]:
+    if at.command == "hook":
+        return [
+            Remedy(at.words.ldv("push"), "then git push again"),
+            Remedy(at.words.ldv("push", "--all"), "if another branch is being pushed"),
+        ]
     rest = Remedy(at.again("--ignore-missing"), "takes the rest")
-    if at.command in ("fetch", "pull", "path", "list"):
+    if at.command in ("fetch", "pull", "path", "list", "merge"):
         first = Remedy(at.words.ldv("push", at.arg), "by whoever has this version, on their machine")
-        return [first] if at.command in ("path", "list") else [first, rest]
+        return [first] if at.command in ("path", "list", "merge") else [first, rest]
     if at.command == "push":
         keep = "adds the file that is here as the version"
         return [
@@ -234,6 +239,8 @@ def _untrusted(error: errors.Untrusted, at: Situation) -> list[Remedy]:
 
 
 def _would_overwrite(error: errors.WouldOverwrite, at: Situation) -> list[Remedy]:
+    if at.command == "merge":
+        return [Remedy(at.again("--force"), "moves them to the trash")]
     command = at.command if at.command in ("checkout", "pull") else "checkout"
     return [
         Remedy(at.words.ldv("add", at.arg), "keeps the changes as a new version"),

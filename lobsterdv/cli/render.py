@@ -34,7 +34,8 @@ def initialised(report: InitReport, words: Words, *, git_created: bool, staged: 
     lines.append(f"  wrote {', '.join(report.written)}" + (", staged in git" if staged else ""))
     hints = []
     if report.created:
-        hints = [words.git("commit", "-m", quote("Start lobsterdv")), words.ldv("add", "PATH")]
+        hooks = words.ldv("hooks", "install") + "   (data follows git push, pull and checkout)"
+        hints = [words.git("commit", "-m", quote("Start lobsterdv")), hooks, words.ldv("add", "PATH")]
     return Done(report, lines=lines, hints=following(hints))
 
 

@@ -36,8 +36,7 @@ def stated(report: StatusReport, words: Words, paint: Paint, *, verbose: bool, e
             lines.extend([*([""] if lines else []), f"{title}:", *([f"  ({hint})"] if hint else []), *rows])
 
     rows = [line for c in report.conflicts for line in _conflict(c.path, c.ours, c.theirs, words, paint)]
-    take = f"{words.git('checkout', '--ours', 'POINTER')} (or --theirs), {words.git('add', 'POINTER')}"
-    section("Conflicted pointers", f"{take}, {words.ldv('pull', 'PATH')}", rows)
+    section("Conflicted pointers", f"{words.ldv('merge', 'PATH')} merges their files, or takes a side", rows)
     rows = [f"  {paint(words.path(path), 'red')}" for path in report.interrupted]
     section("Checkout was interrupted", words.ldv("checkout", "PATH") + " finishes it", rows)
     rows = [line for d in report.datasets if d.work == "modified" for line in _modified(d, words, paint, verbose)]

@@ -50,6 +50,7 @@ class Session:
         self.quiet = False
         self.verbose = False
         self.directories: list[str] = []
+        self.prefix = ""
         self.refused: list[Failure] = []
         self.warnings: list[str] = []
         self.started = time.perf_counter()
@@ -113,7 +114,7 @@ class Session:
         """How paths and commands are written for this user."""
         directory = os.path.join(*self.directories) if self.directories else ""
         try:
-            folder = os.path.realpath(directory)
+            folder = os.path.realpath(os.path.join(directory, self.prefix))
         except FileNotFoundError:  # the current folder was deleted
             folder = "/"
         return Words(folder, self._root, directory)

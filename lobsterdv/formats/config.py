@@ -49,7 +49,26 @@ KEYS: Final[Mapping[str, Key]] = {
     "remote": Key("text", EMBEDDED, True, "the remote that push and pull use"),
     "describe": Key("switch", True, True, "write shapes and names of h5ad, zarr and tables into pointers"),
     "jobs": Key("count", 8, False, "how many files or requests are worked on at once", least=1, most=256),
-    "big_file": Key("size", 10 * 1000**2, True, "status points out untracked files of at least this size"),
+    "big_file": Key(
+        "size",
+        10 * 1000**2,
+        True,
+        "from this size on, status points out untracked files and the pre-commit hook refuses them",
+    ),
+    "hooks.push": Key(
+        "choice",
+        "send",
+        True,
+        "the pre-push hook sends data first, or only checks that it is at the remote",
+        choices=("send", "check"),
+    ),
+    "hooks.commit": Key(
+        "choice",
+        "refuse",
+        True,
+        "what the pre-commit hook does about big files and unadded changes",
+        choices=("refuse", "warn"),
+    ),
     "cache.dir": Key("text", None, False, "where content is kept; default: lobsterdv/cache in the git folder"),
     "cache.link": Key("links", ["reflink", "copy"], False, "how files are placed in the work tree, first that works"),
 }

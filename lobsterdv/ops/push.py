@@ -87,9 +87,10 @@ def push(
     jobs: int | None = None,
     ignore_missing: bool = False,
     plain: bool = False,
+    asked: tuple[list[Wish], list[Failure]] | None = None,
     observer: Observer,
 ) -> PushReport:
-    """Push what ``wishes`` names and the remote lacks; HEAD everything current that it has.
+    """Push what ``wishes`` (or ``asked``, in its place) names and the remote lacks; HEAD what is current.
 
     ``plain``, or ``storage: plain`` in its pointer, has every file of a version stored as an object of its own.
 
@@ -97,7 +98,7 @@ def push(
     MissingContent, unless ``ignore_missing``. May be repeated, interrupted and raced.
     """
     config = project.remote(remote)
-    wanted, failures = wishes(project, paths, rev=rev, everything=everything)
+    wanted, failures = asked or wishes(project, paths, rev=rev, everything=everything)
     report = PushReport(config.name, config.url, config.name == EMBEDDED, failures=failures)
     if not wanted:
         return report

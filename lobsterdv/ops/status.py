@@ -139,7 +139,7 @@ def _one(project: Project, dataset: Dataset, presence: Presence, observer: Obser
     started_ns = int(project.now() * 1e9)
     place = place_of(project, dataset.path)
     memory = load_seen(project.index, str(place))
-    found = _found(project, dataset)
+    found = found_at(project, dataset)
     untouched = found is not None and memory is not None and memory.whole and memory.is_unchanged(found)
     if untouched and memory is not None and memory.digest == pointer.digest and _fits(pointer, found):
         lost = len(project.cache.missing(digests_of(memory)))
@@ -203,7 +203,7 @@ def _row(
     )
 
 
-def _found(project: Project, dataset: Dataset) -> Finds | None:
+def found_at(project: Project, dataset: Dataset) -> Finds | None:
     """What lies in the dataset's place; None when nothing does."""
     place = project.root / dataset.path
     try:

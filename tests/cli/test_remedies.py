@@ -55,6 +55,7 @@ TYPED = {
     "move": ("move", "a", "b"),
     "path": ("path", "a"),
     "url": ("url", "a", "--rev", "v 1", "--remote=lab"),
+    "hooks": ("hooks",),
     "remote": ("remote",),
     "remote add": ("remote", "add", "lab", "s3://bucket/prefix"),
     "remote default": ("remote", "default", "lab"),
