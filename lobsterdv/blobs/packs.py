@@ -16,6 +16,7 @@ from typing import Final
 from blake3 import blake3
 
 from lobsterdv import durable
+from lobsterdv.blobs.open_files import OpenFiles
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, MissingContent
 from lobsterdv.formats.pack import Packed, PackIndex, encode_pack_index, parse_pack_index
@@ -35,7 +36,7 @@ class Packs:
         self._indexes: dict[str, PackIndex] = {}
         self._last: PackIndex | None = None  # neighbours in a directory are neighbours in a pack
         self._bad: set[str] = set()
-        self._descriptors: dict[Digest, int] = {}
+        self._files = OpenFiles()
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -96,7 +97,7 @@ class Packs:
         """The verified bytes of what ``find`` found. Raises CorruptContent."""
         digest = packed.digest
         try:
-            data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+            data = self._bytes(index, packed)
         except FileNotFoundError:
             self._set_aside(index, digest)
             raise MissingContent(name, str(digest), "the cache") from None
@@ -109,7 +110,7 @@ class Packs:
     def actual(self, index: PackIndex, packed: Packed) -> Digest:
         """What the bytes in a file's place hash to, whatever is noted of them. Raises OSError; FileNotFoundError means
         that the pack is gone."""
-        return digest_of(os.pread(self._open(index), packed.size, packed.offset) if packed.size else b"")
+        return digest_of(self._bytes(index, packed))
 
     def note_damaged(self, index: PackIndex, digests: Iterable[Digest]) -> None:
         """Have these files of a pack, which were just found damaged or gone, count as missing. Raises LocalIOError."""
@@ -151,23 +152,15 @@ class Packs:
             for note in past:
                 (self._damaged / note).unlink(missing_ok=True)
             self._bad -= past
-            if pack in self._descriptors:  # other threads may be reading it: exchange the file, not the number
-                descriptor = os.open(self.folder / f"{pack.hex()}.pack", os.O_RDONLY | os.O_CLOEXEC)
-                os.dup2(descriptor, self._descriptors[pack], inheritable=False)
-                os.close(descriptor)
+            self._files.forget(pack)
 
     def close(self) -> None:
-        with self._lock:
-            while self._descriptors:
-                os.close(self._descriptors.popitem()[1])
+        self._files.close()
 
-    def _open(self, index: PackIndex) -> int:
-        with self._lock:
-            if index.pack not in self._descriptors:
-                self._descriptors[index.pack] = os.open(
-                    self.folder / f"{index.pack.hex()}.pack", os.O_RDONLY | os.O_CLOEXEC
-                )
-            return self._descriptors[index.pack]
+    def _bytes(self, index: PackIndex, packed: Packed) -> bytes:
+        if not packed.size:
+            return b""
+        return self._files.read(index.pack, self.folder / f"{index.pack.hex()}.pack", packed.size, packed.offset)
 
     def _note(self, index: PackIndex, digest: Digest) -> str:
         return f"{index.pack.hex()}-{digest.hex()}"
@@ -191,7 +184,7 @@ class Packs:
 
     def _is_right(self, index: PackIndex, packed: Packed) -> bool:
         try:
-            data = os.pread(self._open(index), packed.size, packed.offset) if packed.size else b""
+            data = self._bytes(index, packed)
         except OSError:
             return False
         return digest_of(data) == packed.digest
