@@ -55,10 +55,10 @@ def install_command(session: Session, chain: bool) -> Done:
 @click.pass_obj
 def uninstall_command(session: Session) -> Done:
     """Take out what install put there; your own hooks get their names back."""
-    from lobsterdv.cli.render_hooks import hooks_stand  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.render_hooks import uninstalled  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.hooks import uninstall_hooks  # noqa: PLC0415 - start-up time
 
-    return hooks_stand(uninstall_hooks(_git(session)), session.words)
+    return uninstalled(uninstall_hooks(_git(session)), session.words)
 
 
 @verb("list", report=REPORT)

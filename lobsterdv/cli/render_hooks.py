@@ -31,10 +31,15 @@ _STATES: Final = {
 
 
 def installed(report: HooksReport, words: Words) -> Done:
-    done = hooks_stand(report, words)
+    done = uninstalled(report, words)
     if report.failures:
         return done
     return done._replace(hints=following([words.ldv("hooks", "uninstall") + "   (takes them out again)"]))
+
+
+def uninstalled(report: HooksReport, words: Words) -> Done:
+    done = hooks_stand(report, words)
+    return done._replace(answer=(), lines=done.answer)
 
 
 def hooks_stand(report: HooksReport, words: Words) -> Done:
