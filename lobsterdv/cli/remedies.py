@@ -176,7 +176,7 @@ def _corrupt(error: errors.CorruptContent, at: Situation) -> list[Remedy]:
         return [Remedy(at.words.ldv("fetch", at.arg), "the damaged copy is set aside; this brings a good one")]
     return [
         Remedy(at.words.ldv("fetch", "--remote", "OTHER", at.arg), "if another remote has it"),
-        Remedy(at.words.ldv("verify", "--remote", "--repair", at.arg), "by whoever has it: sends what is damaged again"),
+        Remedy(at.words.ldv("verify", "--remote", "--repair", at.arg), "by whoever has it: sends that again"),
     ]
 
 
