@@ -24,6 +24,7 @@ from lobsterdv.cli.session import Done, Session
 @verb("add", report="lobsterdv.ops.add:AddReport")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
+@click.option("--from", "inputs", metavar="PATH", multiple=True, shell_complete=dataset_names, help="Made of that.")
 @click.option("--move", is_flag=True, help="Do not copy large files: they become the cache's own, read-only.")
 @click.option("--storage", type=click.Choice(["auto", "plain"]), help="plain: each file one object on remotes.")
 @click.option("--to-remote", is_flag=True, help="Send the files to the remote, past the cache.")
@@ -34,6 +35,7 @@ def add_command(
     session: Session,
     paths: tuple[str, ...],
     message: str | None,
+    inputs: tuple[str, ...],
     move: bool,
     storage: Literal["auto", "plain"] | None,
     to_remote: bool,
@@ -65,10 +67,16 @@ def add_command(
         raise click.UsageError("--move and --to-remote exclude each other", click.get_current_context())
     if remote is not None and not to_remote:
         raise click.UsageError("--remote is for --to-remote", click.get_current_context())
+    made_from = None
+    if inputs:
+        from lobsterdv.ops.runs import resolve_inputs  # noqa: PLC0415 - start-up time
+
+        made_from = resolve_inputs(project, [target(session, path) for path in inputs], observer=session.observer)
     report = add(
         project,
         wanted,
         message=message,
+        inputs=made_from,
         storage=storage,
         move=move,
         to_remote=to_remote,

@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "add": Row("daily", "Daily work", "Keep files and folders as new versions."),
     "status": Row("daily", "Daily work", "Show what changed, and what is not kept, not here or not shared."),
     "checkout": Row("daily", "Daily work", "Put versions from the cache into the work tree."),
+    "run": Row("lineage", "Daily work", "Run a command, and keep what it made with what it was made from."),
     "unprotect": Row("daily", "Daily work", "Make linked or read-only files writable."),
     "move": Row("daily", "Daily work", "Rename a dataset, its pointer and its .gitignore line."),
     "remove": Row("daily", "Daily work", "Stop tracking datasets; their files stay."),

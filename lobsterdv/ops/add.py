@@ -7,7 +7,7 @@ Killed anywhere, the user's files are untouched and a pointer never names bytes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -44,6 +44,7 @@ class _Told(NamedTuple):
     message: str | None
     inputs: tuple[Input, ...] | None
     storage: Storage | None
+    run: Mapping[str, Value] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def add(
     *,
     message: str | None = None,
     inputs: tuple[Input, ...] | None = None,
+    run: Mapping[str, Value] | None = None,
     storage: Storage | None = None,
     move: bool = False,
     to_remote: bool = False,
@@ -92,9 +94,12 @@ def add(
     is one object of a remote, byte for byte, from this version on until ``auto``. With ``to_remote`` the bytes go to
     ``remote`` (or the default one), past the cache, before a pointer names them; raises RemoteError, Refused.
 
+    ``inputs`` and ``run`` say what the versions were made from, and how; content added anew without them has none, for
+    no lineage is invented.
+
     Each path fails alone; where the cache has not the room for all of them, NoSpace is raised before the first byte
-    is written. Unchanged datasets cost stats. May be repeated and raced: pointers are
-    replaced whole, the last writer's stands.
+    is written. Unchanged datasets cost stats. May be repeated and raced: pointers are replaced whole, the last
+    writer's stands.
     """
     if move and to_remote:
         raise UsageError("a file cannot both become the cache's own and go past it")
@@ -114,7 +119,7 @@ def add(
         except LobsterError as error:
             report.failures.append(Failure(dataset, error))
     past = PastCache.to(project, target) if target and prepared else None
-    told = _Told(message, inputs, storage)
+    told = _Told(message, inputs, storage, run)
     if not to_remote:
         require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
     observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(a.unread_files for a in prepared)))
@@ -256,6 +261,7 @@ def _pointer(
             old,
             message=old.message if told.message is None else told.message,
             inputs=old.inputs if told.inputs is None else told.inputs,
+            run=old.run if told.run is None else told.run,
             storage=stored,
         )
     place = project.root / path
@@ -270,6 +276,7 @@ def _pointer(
         message=told.message,
         summary=_summary(project, content, kind, Path(path).name),
         inputs=told.inputs or (),
+        run=told.run,
         storage=stored,
         extra=old.extra if old is not None else {},
     )
