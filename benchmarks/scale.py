@@ -153,9 +153,11 @@ def large_file(work: Path, size: int, *, pulls: bool = True) -> list[Step]:
     site.git("commit", "--quiet", "-m", "second")
     site.run("push", step="push, changed in the middle")
     if pulls:
-        shutil.rmtree(data)
+        (data / "big.bin").unlink()
         shutil.rmtree(site.folder / ".git" / "lobsterdv" / "cache" / "files")
         site.run("pull", step="pull")
+        if (data / "big.bin").stat().st_size != size:
+            raise SystemExit("the pulled file has another size")
     return site.steps
 
 

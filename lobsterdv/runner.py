@@ -28,8 +28,9 @@ print(json.dumps(found))
 _ASK_SECONDS: Final = 20
 
 
-def run_command(words: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
-    """Run a command in ``folder`` with this process's terminal; its exit status, 128 and the number for a signal.
+def run_command(words: Sequence[str], *, folder: Path, environment: Mapping[str, str], to_stderr: bool = False) -> int:
+    """Run a command in ``folder`` with this process's terminal; its exit status, 128 and the number for a signal. With
+    ``to_stderr`` what it prints goes there.
 
     Ctrl-C goes to the command, which decides; what it makes of it is the status. One word with blanks in it is a shell
     line. Raises UsageError when there is no such program.
@@ -37,7 +38,7 @@ def run_command(words: Sequence[str], *, folder: Path, environment: Mapping[str,
     argv = ["/bin/sh", "-c", words[0]] if is_shell_line(words) else list(words)
     before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, which no child inherits
     try:
-        status = subprocess.Popen(argv, cwd=folder, env=dict(environment)).wait()
+        status = subprocess.Popen(argv, cwd=folder, env=dict(environment), stdout=2 if to_stderr else None).wait()
     except (FileNotFoundError, PermissionError) as error:
         raise UsageError(f"{words[0]} cannot be run: {error.strerror}") from None
     finally:

@@ -52,6 +52,7 @@ def run_command(
         message=message,
         if_changed=if_changed,
         folder="" if folder == "." else folder,
+        to_stderr=session.as_json,
         environment=os.environ,
         observer=session.observer,
     )

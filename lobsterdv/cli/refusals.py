@@ -146,7 +146,20 @@ def _no_conflict(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("status"), "shows which pointers are in conflict")]
 
 
+def _unnamed_input(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    return [
+        Remedy(at.words.ldv("add", path), "makes a version of what is there"),
+        Remedy(at.words.ldv("checkout", "--force", path), "goes back to the version that the pointer names"),
+    ]
+
+
+def _absent_input(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("pull", at.words.arg(error.path)))]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
+    "absent-input": _absent_input,
     "big-file": _big_file,
     "chained-hook": _chained_hook,
     "collision": _collision,
@@ -171,5 +184,6 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "through-link": _through_link,
     "two-kinds": _two_kinds,
     "unadded": _unadded,
+    "unnamed-input": _unnamed_input,
     "whole-project": _whole_project,
 }

@@ -53,11 +53,12 @@ def run(
     message: str | None = None,
     if_changed: bool = False,
     folder: str = "",
+    to_stderr: bool = False,
     environment: Mapping[str, str],
     observer: Observer,
 ) -> RunReport:
     """Run ``words`` in ``folder`` (below the project's root), and add ``outputs``; without any, the datasets that it
-    modified. ``inputs`` and ``outputs`` are relative to the root.
+    modified. ``inputs`` and ``outputs`` are relative to the root. ``to_stderr``: what the command prints goes there.
 
     A command that fails, or that leaves an output out, records nothing. With ``if_changed`` it is not run when every
     output is unmodified and says that it was made by this command, code and parameters from these inputs.
@@ -79,7 +80,7 @@ def run(
     commit, dirty = code_state(project)
     facts = interpreter_facts(words, folder=place, environment=environment)
     started = project.now()
-    report.exit_code = run_command(words, folder=place, environment=environment)
+    report.exit_code = run_command(words, folder=place, environment=environment, to_stderr=to_stderr)
     ended = project.now()
     report.seconds = ended - started
     if report.exit_code:
