@@ -24,6 +24,7 @@ from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
 from lobsterdv.ops.claims import is_plain, known_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import Wish, wishes
 
 Outcome = Literal["pushed", "up to date", "repaired"]
@@ -70,6 +71,7 @@ class PushReport:
     skipped_versions: int = 0
 
 
+@uses_cache
 def push(
     project: Project,
     paths: Sequence[str] = (),
