@@ -98,6 +98,18 @@ def _part(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(f"rm -r {target} && {at.words.ldv('add', target)}", "makes a version without it")]
 
 
+def _not_held(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "then the remote holds it")]
+
+
+def _linked(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("unprotect", at.words.arg(error.path)), "makes files of their own of the links")]
+
+
+def _tenant(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(f"ls -ld {quote(error.path)}", "is it gone, or not mounted?")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "collision": _collision,
     "directory": _directory,
@@ -106,7 +118,10 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "foreign": _copied,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
+    "linked": _linked,
     "not-found": _not_found,
+    "not-held": _not_held,
+    "only-here": _embedded,
     "other-file-system": _other_file_system,
     "outside": _outside,
     "overlap": _look_around,
@@ -114,6 +129,8 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "reserved": _reserved,
     "special-file": _special,
     "symlink": _symlink,
+    "tenant": _tenant,
     "through-link": _through_link,
+    "whole": _look_around,
     "whole-project": _whole_project,
 }
