@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.digest import Digest
@@ -166,12 +166,19 @@ class DataManager:
         _raise_first(report.failures)
         return self.resolve(name)
 
-    def add(self, *paths: str, message: str | None = None, move: bool = False, to_remote: bool = False) -> AddReport:
+    def add(
+        self,
+        *paths: str,
+        message: str | None = None,
+        storage: Literal["auto", "plain"] | None = None,
+        move: bool = False,
+        to_remote: bool = False,
+    ) -> AddReport:
         """Keep files or directories of the work tree as new versions. With ``move`` large files become the cache's own,
         uncopied and read-only; with ``to_remote`` the bytes go to the remote, past the cache. See ``lobsterdv add``."""
         names = [self._name(p) for p in paths]
         report = add(
-            self._project, names, message=message, move=move, to_remote=to_remote, remote=self._remote,
+            self._project, names, message=message, storage=storage, move=move, to_remote=to_remote, remote=self._remote,
             observer=self._observer,
         )  # fmt: skip
         _raise_first(report.failures)

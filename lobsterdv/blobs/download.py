@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -26,7 +27,7 @@ from lobsterdv.formats.table import RAW, Content, StoredObject
 RANGE_BYTES: Final = 16 << 20
 GAP_BYTES: Final = 128 << 10
 """Bytes between two wanted runs that are read along rather than asked around: about what a connection
-carries during one round trip (10 ms at 100 Mbit/s)."""
+carries during one round trip (10 ms at 100 Mbit/s). All gaps of a plan weigh at most half of what is wanted."""
 _DECODED_BYTES: Final = 1 << 20
 """So much is decompressed at a time."""
 
@@ -84,6 +85,7 @@ def plan_ranges(
     pieces = sorted(
         (p for c in contents for p in pieces_of(c, held.get(c.digest, ()))), key=lambda p: (p.object.digest, p.offset)
     )
+    widest = _widest_gap(pieces)
     ranges: list[Range] = []
     group: list[Piece] = []
     end = 0
@@ -91,7 +93,7 @@ def plan_ranges(
         piece_end = piece.offset + piece.stored
         if group and (
             piece.object != group[0].object
-            or piece.offset - end > GAP_BYTES
+            or piece.offset - end > widest
             or max(end, piece_end) - group[0].offset > RANGE_BYTES
         ):
             ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
@@ -101,6 +103,21 @@ def plan_ranges(
     if group:
         ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
     return ranges
+
+
+def _widest_gap(pieces: Sequence[Piece]) -> int:
+    """The widest gap to read along, such that all of them weigh at most half of what ``pieces`` weigh."""
+    gaps = sorted(
+        gap
+        for one, next_one in pairwise(pieces)
+        if one.object == next_one.object and 0 < (gap := next_one.offset - one.offset - one.stored) <= GAP_BYTES
+    )
+    left = sum(piece.stored for piece in pieces) // 2
+    for gap in gaps:
+        left -= gap
+        if left < 0:
+            return gap - 1  # none of this width: an even grid is read piece by piece
+    return GAP_BYTES
 
 
 def fetch_contents(

@@ -3,7 +3,8 @@ and kept in the cache, so that it is read once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,14 +113,14 @@ def manifests(remote: Remote, version: Digest, *, name: str, is_directory: bool)
     raise problem
 
 
-def read_table(remote: Remote, manifest: Manifest, *, name: str, below: str = "") -> Table:
-    """A manifest's whole table, or, with ``below``, at least the rows at and below that path.
+def read_table(remote: Remote, manifest: Manifest, *, name: str, below: Collection[str] = ("",)) -> Table:
+    """A manifest's whole table, or, with ``below``, at least the rows at and below those paths.
 
     Raises MissingContent or CorruptContent for a segment, RemoteError.
     """
     if manifest.table is not None:
         return manifest.table
-    wanted = list(_segments_for(manifest, below))
+    wanted = _segments_for(manifest, below)
 
     def read(ref: SegmentRef) -> Table:
         key = segment_key(ref.digest)
@@ -167,13 +168,14 @@ def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list
     return [(digest, record) for digest, record in workers.each(read, names, jobs=remote.jobs) if record is not None]
 
 
-def _segments_for(manifest: Manifest, below: str) -> Iterator[SegmentRef]:
-    following = [ref.first_path for ref in manifest.segments[1:]] + [""]
-    for ref, next_first in zip(manifest.segments, following, strict=True):
-        starts_after = ref.first_path > below and not ref.first_path.startswith(below + "/")
-        ends_before = next_first and next_first <= below
-        if not below or not (starts_after or ends_before):
-            yield ref
+def _segments_for(manifest: Manifest, below: Collection[str]) -> list[SegmentRef]:
+    if "" in below:
+        return list(manifest.segments)
+    firsts = [ref.first_path for ref in manifest.segments]
+    wanted: set[int] = set()
+    for path in below:  # its own row and those that begin with it and a slash; 0 follows /
+        wanted.update(range(max(0, bisect_right(firsts, path) - 1), bisect_left(firsts, path + "0")))
+    return [manifest.segments[at] for at in sorted(wanted)]
 
 
 def _chain(first: Iterable[str], then: Iterable[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 import click
 
@@ -24,6 +25,7 @@ from lobsterdv.cli.session import Done, Session
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--message", metavar="TEXT", help="What this version is, in a few words.")
 @click.option("--move", is_flag=True, help="Do not copy large files: they become the cache's own, read-only.")
+@click.option("--storage", type=click.Choice(["auto", "plain"]), help="plain: each file one object on remotes.")
 @click.option("--to-remote", is_flag=True, help="Send the files to the remote, past the cache.")
 @remote_option("Which remote, with --to-remote; default: the project's.")
 @no_stage_option
@@ -33,6 +35,7 @@ def add_command(
     paths: tuple[str, ...],
     message: str | None,
     move: bool,
+    storage: Literal["auto", "plain"] | None,
     to_remote: bool,
     remote: str | None,
     no_stage: bool,
@@ -49,6 +52,9 @@ def add_command(
 
     With --to-remote the files go from where they lie to the remote, and the cache keeps nothing: for data that
     fits on this disk once. The pointer is written when the remote has everything; no push is needed.
+
+    With --storage plain each file of the dataset is one object on remotes, byte for byte, that other tools open by
+    the URL that `lobsterdv url PATH` prints; new versions then send whole files. It stays so until --storage auto.
     """
     from lobsterdv.cli.render import added  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.add import add  # noqa: PLC0415 - start-up time
@@ -63,6 +69,7 @@ def add_command(
         project,
         wanted,
         message=message,
+        storage=storage,
         move=move,
         to_remote=to_remote,
         remote=remote,

@@ -38,6 +38,7 @@ def remote_command(ctx: click.Context) -> Done | None:
 @click.option("--region", metavar="REGION", help="Of the bucket.")
 @click.option("--profile", metavar="NAME", help="In the AWS configuration files.")
 @click.option("--addressing", type=click.Choice(["auto", "path", "virtual"]), help="How requests name the bucket.")
+@click.option("--compression", metavar="auto|none|1..19", help="zstd: where it pays (auto), never, or at a level.")
 @click.option("--default/--no-default", default=None, help="Make it the remote of push and pull; the first becomes it.")
 @no_stage_option
 @click.pass_obj
@@ -49,6 +50,7 @@ def add_command(
     region: str | None,
     profile: str | None,
     addressing: str | None,
+    compression: str | None,
     default: bool | None,
     no_stage: bool,
 ) -> Done:
@@ -61,6 +63,7 @@ def add_command(
     from lobsterdv.ops.remotes import add_remote  # noqa: PLC0415 - start-up time
 
     given = {"endpoint_url": endpoint_url, "region": region, "profile": profile, "addressing": addressing}
+    given["compression"] = compression
     settings: dict[str, Value] = {key: value for key, value in given.items() if value is not None}
     project, place = session.project(), remote_url(session, url)
     report = add_remote(

@@ -185,16 +185,19 @@ def merge(layers: Iterable[Layer]) -> Config:
     remotes: dict[str, dict[str, Value]] = {}
     endpoint_scopes: dict[str, Scope] = {}
     trusted: set[str] = set()
+    scopes: dict[str, set[Scope]] = {}
     for layer in layers:
         settings.update(layer.settings)
         trusted.update(layer.trusted)
         for name, fields in layer.remotes.items():
+            scopes.setdefault(name, set()).add(layer.scope)
             remotes.setdefault(name, {key: spec.default for key, spec in REMOTE_KEYS.items()}).update(fields)
             if "endpoint_url" in fields or "url" in fields:
                 endpoint_scopes[name] = layer.scope
-    for name, fields in remotes.items():
-        if fields["url"] is None:
+    for name in [name for name, fields in remotes.items() if fields["url"] is None]:
+        if scopes[name] != {"user"}:
             raise ConfigError("configuration", f"remote {name} has no url")
+        del remotes[name]  # a setting for remotes of that name in other projects
     return Config(
         settings,
         {name: Remote(name, fields, endpoint_scopes.get(name)) for name, fields in remotes.items()},

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from lobsterdv.anndata_.describe import describe
 from lobsterdv.anndata_.kinds import kind_of
@@ -36,6 +36,15 @@ from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
 Outcome = Literal["added", "changed", "unchanged"]
+Storage = Literal["auto", "plain"]
+
+
+class _Told(NamedTuple):
+    """What the user says of the versions; what is None stays as it was."""
+
+    message: str | None
+    inputs: tuple[Input, ...] | None
+    storage: Storage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ def add(
     *,
     message: str | None = None,
     inputs: tuple[Input, ...] | None = None,
+    storage: Storage | None = None,
     move: bool = False,
     to_remote: bool = False,
     remote: str | None = None,
@@ -80,7 +90,8 @@ def add(
     """Keep the files and directories at ``paths`` (relative to the project) as new versions.
 
     With ``move`` large files are not copied: they become the cache's own, in their place, and read-only; one that
-    cannot be shared safely fails its dataset before anything of that is touched. With ``to_remote`` the bytes go to
+    cannot be shared safely fails its dataset before anything of that is touched. With ``storage`` plain each file
+    is one object of a remote, byte for byte, from this version on until ``auto``. With ``to_remote`` the bytes go to
     ``remote`` (or the default one), past the cache, before a pointer names them; raises RemoteError, Refused.
 
     Each path fails alone; where the cache has not the room for all of them, NoSpace is raised before the first byte
@@ -105,6 +116,7 @@ def add(
         except LobsterError as error:
             report.failures.append(Failure(dataset, error))
     past = PastCache.to(project, target) if target and prepared else None
+    told = _Told(message, inputs, storage)
     if not to_remote:
         require_room_to_add(project, prepared, new_bytes=sum(a.copied_bytes for a in prepared))
     observer(Started("hashing", sum(a.unread_bytes for a in prepared), sum(a.unread_files for a in prepared)))
@@ -117,7 +129,7 @@ def add(
     versions: list[tuple[Addition, Pointer]] = []
     for addition in taken:
         try:
-            versions.append((addition, _version(project, addition, known, message, inputs, observer)))
+            versions.append((addition, _version(project, addition, known, told, observer)))
         except LobsterError as error:
             report.failures.append(Failure(addition.path, error))
     sent = past.send_all(versions, report.failures, observer) if past else {}
@@ -153,14 +165,7 @@ def _take_in_all(
     return taken
 
 
-def _version(
-    project: Project,
-    addition: Addition,
-    known: Pointers,
-    message: str | None,
-    inputs: tuple[Input, ...] | None,
-    observer: Observer,
-) -> Pointer:
+def _version(project: Project, addition: Addition, known: Pointers, told: _Told, observer: Observer) -> Pointer:
     """The pointer of a version whose bytes were read; a directory's listing is kept."""
     old = known.good[addition.path].pointer if addition.path in known.good else None
     _warn_of_going_back(addition, old, observer)
@@ -180,7 +185,7 @@ def _version(
         entry = addition.entries()[0]
         assert entry.digest is not None
         digest, size, files, executable = entry.digest, entry.size, None, addition.is_executable
-    return _pointer(project, addition.path, old, (digest, size, files, executable), message, inputs)
+    return _pointer(project, addition.path, old, (digest, size, files, executable), told)
 
 
 def _record(
@@ -240,17 +245,20 @@ def _pointer(
     path: str,
     old: Pointer | None,
     found: tuple[Digest, int, int | None, bool],
-    message: str | None,
-    inputs: tuple[Input, ...] | None,
+    told: _Told,
 ) -> Pointer:
-    """The pointer to write for ``found`` (digest, size, files, executable): of unchanged content only the message
-    or inputs that were given anew differ."""
+    """The pointer to write for ``found`` (digest, size, files, executable): of unchanged content only what was told
+    anew differs."""
+    stored = old.storage if old is not None else None
+    if told.storage is not None:
+        stored = "plain" if told.storage == "plain" else None
     digest, size, files, executable = found
     if old is not None and old.identity == (digest, files is not None, executable):
         return replace(
             old,
-            message=old.message if message is None else message,
-            inputs=old.inputs if inputs is None else inputs,
+            message=old.message if told.message is None else told.message,
+            inputs=old.inputs if told.inputs is None else told.inputs,
+            storage=stored,
         )
     place = project.root / path
     content = place if files is not None or not project.cache.is_plain(digest) else project.cache.plain_path(digest)
@@ -261,10 +269,10 @@ def _pointer(
         kind=kind,
         files=files,
         executable=executable,
-        message=message,
+        message=told.message,
         summary=_summary(project, content, kind, Path(path).name),
-        inputs=inputs or (),
-        storage=old.storage if old is not None else None,
+        inputs=told.inputs or (),
+        storage=stored,
         extra=old.extra if old is not None else {},
     )
 

@@ -22,7 +22,7 @@ from lobsterdv.ops.exchange import exchange
 from lobsterdv.ops.gitfiles import ignore_dataset
 from lobsterdv.ops.journal import tidy
 from lobsterdv.ops.plan import Plan, make_plan
-from lobsterdv.ops.resolve import entries_below, entries_of
+from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_for, require_room_to_check_out
 from lobsterdv.ops.using import uses_cache
 
@@ -70,11 +70,11 @@ def checkout(
     if selected is None:
         chosen, report.failures = select(pointers(project, rev), paths, rev=rev)
         selected = []
+        versions = Versions(project)
         for selection in chosen:
             try:
-                dataset = selection.dataset
-                entries = entries_of(project, dataset.path, dataset.pointer)
-                selected.append((selection, entries_below(entries, selection.below, dataset.path)))
+                entries = versions.entries(selection.dataset)
+                selected.append((selection, entries_below(entries, selection.below, selection.dataset.path)))
             except LobsterError as error:
                 if not (ignore_missing and isinstance(error, MissingContent)):
                     report.failures.append(Failure(selection.dataset.path, error))

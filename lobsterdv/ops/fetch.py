@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv import workers
-from lobsterdv.blobs.download import fetch_contents
 from lobsterdv.blobs.intake import Intake
-from lobsterdv.blobs.remote import Remote, manifests, read_table
-from lobsterdv.digest import Digest, Digests
+from lobsterdv.blobs.remote import Remote
+from lobsterdv.digest import Digest
 from lobsterdv.errors import (
     ContentError,
     CorruptContent,
@@ -17,24 +16,19 @@ from lobsterdv.errors import (
     MissingContent,
     NotARemote,
     NotTracked,
-    RemoteError,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
-from lobsterdv.formats.contents import Content, Contents
-from lobsterdv.formats.entries import Entries, Entry
-from lobsterdv.formats.listing import Listing
-from lobsterdv.formats.manifest import Manifest
-from lobsterdv.formats.table import Table
+from lobsterdv.formats.entries import Entry
+from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
-from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
+from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import wishes
 
 _PACK_BYTES = 64 << 20  # of small files, so many bytes are fetched again at most when this process is killed
-_CONTENTS = 1 << 16  # so many are asked for at a time: 50 MB of plans
 _TOGETHER_BYTES = 64 << 20  # as in push: light datasets side by side, heavy ones one after another
 
 
@@ -87,9 +81,10 @@ def fetch(
         selected, failures = select(pointers(project, rev), paths, rev=rev)
     report = FetchReport(config.name, config.url, failures=failures)
     incomplete = []
+    versions = Versions(project)
     for selection in selected:
         try:
-            if _is_here(project, selection, report):
+            if _is_here(versions, selection, report):
                 report.fetched.append(_row(selection, 0, 0))
             else:
                 incomplete.append(selection)
@@ -113,6 +108,9 @@ def fetch(
 def _bring_all(
     project: Project, room: Remote, incomplete: list[Selected], report: FetchReport, observer: Observer
 ) -> None:
+    parts: dict[Dataset, list[str]] = {}
+    for dataset, below in incomplete:
+        parts.setdefault(dataset, []).append(below)
     observer(
         Started("fetching", sum(s.dataset.pointer.size for s in incomplete if not s.below) or None, len(incomplete))
     )
@@ -122,28 +120,21 @@ def _bring_all(
 
     with Intake(project.cache, pack_bytes=_PACK_BYTES, keeps_whole=True) as intake:
 
-        def bring(selection: Selected, at: Remote) -> tuple[Selected, Fetched | LobsterError, Sequence[Entry]]:
-            try:
-                entries, files, size = bring_selection(project, at, selection, intake, progress=progress)
-                return selection, _row(selection, files, size), entries
-            except RemoteError:
-                raise
-            except LobsterError as error:
-                return selection, error, ()
+        def bring(dataset: Dataset, at: Remote) -> dict[str, Brought | LobsterError]:
+            return bring_parts(project, at, dataset, parts[dataset], intake, progress=progress)
 
-        light = [s for s in incomplete if s.dataset.pointer.size <= _TOGETHER_BYTES]
-        heavy = [s for s in incomplete if s.dataset.pointer.size > _TOGETHER_BYTES]
+        light = [d for d in parts if d.pointer.size <= _TOGETHER_BYTES]
+        heavy = [d for d in parts if d.pointer.size > _TOGETHER_BYTES]
         alone = replace(room, jobs=1)
         if len(light) == 1:
             heavy, light = light + heavy, []
-        results = [
-            *workers.each(lambda s: bring(s, alone), light, jobs=room.jobs),
-            *(bring(s, room) for s in heavy),
-        ]
-    for selection, outcome, entries in results:
-        if isinstance(outcome, Fetched):
-            report.fetched.append(outcome)
-            report.entries[selection] = entries
+        brought = dict(zip(light, workers.each(lambda d: bring(d, alone), light, jobs=room.jobs), strict=True))
+        brought.update((d, bring(d, room)) for d in heavy)
+    for selection in incomplete:
+        outcome = brought[selection.dataset][selection.below]
+        if isinstance(outcome, Brought):
+            report.fetched.append(_row(selection, outcome.new_files, outcome.new_bytes))
+            report.entries[selection] = outcome.entries
         else:
             report.failures.append(Failure(selection.dataset.path, outcome))
     observer(Finished("fetching"))
@@ -174,81 +165,16 @@ def fetch_again(
     return fetch(project, paths, remote=remote, rev=rev, jobs=jobs, observer=observer)
 
 
-def bring_selection(
-    project: Project, room: Remote, selection: Selected, intake: Intake, *, progress: Callable[[int], None]
-) -> tuple[Sequence[Entry], int, int]:
-    """Bring one selection by the first manifest that serves; returns its entries, new files and new bytes.
-
-    Any valid manifest will do, so what one of them cannot give is asked of the next. Raises
-    MissingContent or CorruptContent when none can give all; what did arrive stays.
-    """
-    dataset, below = selection
-    pointer = dataset.pointer
-    files = size = 0
-    problem: LobsterError | None = None
-    offers = manifests(room, pointer.digest, name=dataset.path, is_directory=pointer.is_directory)
-    try:
-        for _, manifest in offers:
-            try:
-                table = read_table(room, manifest, name=dataset.path, below=below)
-                entries = _entries(project, selection, manifest, table, room.url)
-            except ContentError as error:
-                problem = problem or error
-                continue
-            failed: dict[Digest, ContentError] = {}
-            for contents in _lacking(project, Contents.of(table.contents), Entries.of(entries)):
-                failed |= fetch_contents(
-                    room, contents, intake, packable=pointer.is_directory, name=dataset.path, progress=progress
-                )
-                arrived = [c.size for c in contents if c.digest not in failed]
-                files, size = files + len(arrived), size + sum(arrived)
-            intake.commit()
-            if not failed:
-                return entries, files, size
-            problem = problem or next(iter(failed.values()))
-    except (MissingContent, CorruptContent) as error:
-        problem = problem or error
-    assert problem is not None
-    raise problem
-
-
-def _lacking(project: Project, contents: Contents, entries: Entries) -> Iterator[list[Content]]:
-    """What ``entries`` need and the cache lacks, some tens of thousands of contents at a time."""
-    digests = Digests(contents.digests)
-    all_of_it = len(entries) == len(contents) and bytes(entries.digests) == bytes(contents.digests)
-    wanted = None if all_of_it else set(entries.file_digests().plain())
-    for start in range(0, len(contents), _CONTENTS):
-        part = digests[start : start + _CONTENTS]
-        missing = set(project.cache.missing(part if wanted is None else [d for d in part if d in wanted]))
-        rows = [contents[at] for at, digest in enumerate(part, start) if digest in missing] if missing else []
-        if rows:
-            yield rows
-
-
-def _entries(project: Project, selection: Selected, manifest: Manifest, table: Table, where: str) -> Sequence[Entry]:
-    """The selection's entries, checked against the digest in git as far as the table is whole."""
-    dataset, below = selection
-    pointer = dataset.pointer
-    if not pointer.is_directory:
-        if table.contents[0].digest != pointer.digest or table.contents[0].size != pointer.size:
-            raise CorruptContent(dataset.path, where, f"{pointer.size} bytes", f"{table.contents[0].size} bytes")
-        return entries_of(project, dataset.path, pointer)
-    if len(table.entries) == sum(ref.entries for ref in manifest.segments) or not manifest.segments:
-        listing: Listing = listing_from_table(project, dataset.path, pointer.digest, table, where)
-        return entries_below(listing.entries, below, dataset.path)
-    return entries_below(table.entries, below, dataset.path)
-
-
-def _is_here(project: Project, selection: Selected, report: FetchReport) -> bool:
+def _is_here(versions: Versions, selection: Selected, report: FetchReport) -> bool:
     """True when the cache holds all of the selection. Raises NotTracked for a path that its version does not have."""
     dataset, below = selection
     try:
-        entries = entries_of(project, dataset.path, dataset.pointer)
+        entries = versions.entries(dataset)
     except (MissingContent, CorruptContent):
         return False
     chosen = entries_below(entries, below, dataset.path)
     report.entries[selection] = chosen
-    return not project.cache.missing(chosen.file_digests())
+    return not versions.project.cache.missing(chosen.file_digests())
 
 
 def _row(selection: Selected, files: int, size: int) -> Fetched:

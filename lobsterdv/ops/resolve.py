@@ -11,6 +11,7 @@ from lobsterdv.formats.listing import Listing, digest_of_listing, encode_listing
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.formats.table import Table
 from lobsterdv.ops.context import Project
+from lobsterdv.ops.datasets import Dataset
 from lobsterdv.paths import SafeRelPath
 
 
@@ -31,6 +32,21 @@ def entries_of(project: Project, name: str, pointer: Pointer, *, tables: Iterabl
                 project.cache.put_listing(pointer.digest, encode_listing(listing))
                 return listing.entries
         raise error
+
+
+class Versions:
+    """The entries of versions; several selections of one, one after another, parse its listing once. Not for several
+    threads."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._last: tuple[Dataset, Sequence[Entry]] | None = None
+
+    def entries(self, dataset: Dataset) -> Sequence[Entry]:
+        """Raises as ``entries_of``."""
+        if self._last is None or self._last[0] is not dataset:
+            self._last = dataset, entries_of(self.project, dataset.path, dataset.pointer)
+        return self._last[1]
 
 
 def entries_below(entries: Sequence[Entry], below: str, dataset: str) -> Entries:

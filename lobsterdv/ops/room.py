@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lobsterdv import copying, durable, temps
@@ -19,7 +20,7 @@ from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.seen import load_seen
 from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.context import Project
-from lobsterdv.ops.datasets import Selected
+from lobsterdv.ops.datasets import Dataset, Selected
 from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.resolve import entries_below
 from lobsterdv.space import Demand, check_space, existing
@@ -49,10 +50,10 @@ def require_room_to_fetch(
     """
     generous = [Demand(project.cache.folder, _whole(missing), "the cache")]
     if checking_out:
-        generous += [_tree_demand(project, s, s.dataset.pointer.size) for s in dict.fromkeys([*missing, *known])]
+        generous += _whole_trees(project, [*missing, *known])
     if check_space(generous, free=project.free_bytes) is None:
         return False
-    entries = {selection: _entries(project, room, selection, known) for selection in missing}
+    entries = {**_stored(project, room, missing, known), **{s: known[s] for s in missing if s in known}}
     wanted = {e.digest: e.size for found in entries.values() for e in found if e.digest is not None}
     arrived = _arrived(project)
     new_bytes = sum(max(0, wanted[d] - arrived.get(d.hex(), 0)) for d in project.cache.missing(wanted))
@@ -65,7 +66,7 @@ def require_room_to_fetch(
 def require_room_to_check_out(project: Project, chosen: Chosen) -> bool:
     """Raises NoSpace when the work tree has not the room for the files that a checkout would write. Returns whether
     room is so short that it must look once more, with ``require_room_for``."""
-    generous = [_tree_demand(project, s, s.dataset.pointer.size) for s in chosen]
+    generous = _whole_trees(project, chosen)
     if check_space(generous, free=project.free_bytes) is None:
         return False
     _require_exactly(project, [], chosen)
@@ -149,24 +150,33 @@ def _arrived(project: Project) -> dict[str, int]:
 
 
 def _whole(selections: Iterable[Selected]) -> int:
-    return sum(selection.dataset.pointer.size for selection in selections)
+    return sum(dataset.pointer.size for dataset in {dataset for dataset, _ in selections})
+
+
+def _whole_trees(project: Project, selections: Iterable[Selected]) -> list[Demand]:
+    datasets = dict.fromkeys(dataset for dataset, _ in selections)
+    return [_tree_demand(project, Selected(dataset, ""), dataset.pointer.size) for dataset in datasets]
 
 
 def _tree_demand(project: Project, selection: Selected, new_bytes: int) -> Demand:
     return Demand(project.root / selection.dataset.path, new_bytes, "the work tree")
 
 
-def _entries(project: Project, room: Remote, selection: Selected, known: Chosen) -> Sequence[Entry]:
-    """What a selection consists of; nothing when that cannot be told now: fetching it will say why."""
-    if selection in known:
-        return known[selection]
-    dataset, below = selection
-    try:
-        offers = manifests(room, dataset.pointer.digest, name=dataset.path, is_directory=True)
-        _, manifest = next(offers)
-        return entries_below(read_table(room, manifest, name=dataset.path, below=below).entries, below, dataset.path)
-    except LobsterError:
-        return ()
+def _stored(project: Project, room: Remote, missing: Iterable[Selected], known: Chosen) -> Chosen:
+    """What selections consist of, by the remote; nothing when that cannot be told now: fetching them will say why."""
+    parts: dict[Dataset, list[str]] = {}
+    for dataset, below in missing:
+        if (dataset, below) not in known:
+            parts.setdefault(dataset, []).append(below)
+    found: dict[Selected, Sequence[Entry]] = {}
+    for dataset, belows in parts.items():
+        with suppress(LobsterError):
+            offers = manifests(room, dataset.pointer.digest, name=dataset.path, is_directory=True)
+            rows = read_table(room, next(offers)[1], name=dataset.path, below=belows).entries
+            for below in belows:
+                with suppress(LobsterError):
+                    found[Selected(dataset, below)] = entries_below(rows, below, dataset.path)
+    return found
 
 
 def _bytes_unlike_memory(project: Project, selection: Selected, entries: Sequence[Entry]) -> int:

@@ -44,7 +44,7 @@ def open_stream(
             room, pointer.digest, name=selection.dataset.path, is_directory=pointer.is_directory
         ):
             try:
-                table = read_table(room, manifest, name=selection.dataset.path, below=selection.below)
+                table = read_table(room, manifest, name=selection.dataset.path, below=[selection.below])
                 content = content_of(selection, table, name)
             except ContentError as error:
                 problem = error

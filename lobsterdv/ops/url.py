@@ -60,7 +60,7 @@ def url(
         offers = manifests(room, dataset.pointer.digest, name=dataset.path, is_directory=dataset.pointer.is_directory)
         for _, manifest in offers:
             try:
-                content = content_of(selection, read_table(room, manifest, name=dataset.path, below=below), name)
+                content = content_of(selection, read_table(room, manifest, name=dataset.path, below=[below]), name)
                 if expected is not None and content.digest != expected:
                     raise CorruptContent(f"the manifest of {name}", room.url, str(expected), str(content.digest))
                 how = how_stored(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -215,14 +216,29 @@ def test_a_plan_reads_every_byte_once_or_not_much_more(contents: list[Content]) 
         )
 
 
+def apart(*gaps: int, size: int) -> list[Content]:
+    """Contents of ``size`` bytes in one object, with ``gaps`` bytes between them."""
+    target, places = StoredObject(digest_of(b"o"), 1 << 30), itertools.accumulate([0, *(gap + size for gap in gaps)])
+    return [
+        Content(digest_of(bytes([n])), size, 18, [size], [digest_of(bytes([n]))], [size], (Extent(target, place, 1),))
+        for n, place in enumerate(places)
+    ]
+
+
 @pytest.mark.parametrize(("gap", "reads"), [(0, 1), (GAP_BYTES, 1), (GAP_BYTES + 1, 2)])
 def test_a_small_gap_is_read_along_and_a_large_one_is_not(gap: int, reads: int) -> None:
-    target = StoredObject(digest_of(b"o"), 1 << 30)
-    contents = [
-        Content(digest_of(bytes([n])), 100, 14, [100], [digest_of(bytes([n]))], [100],
-                (Extent(target, n * (100 + gap), 1),)) for n in range(2)
-    ]  # fmt: skip
-    assert len(plan_ranges(contents)) == reads
+    assert len(plan_ranges(apart(gap, size=GAP_BYTES))) == reads
+
+
+@given(st.lists(st.integers(0, 2 * GAP_BYTES), max_size=50), st.sampled_from([1, 100, 10_000, GAP_BYTES]))
+def test_gaps_together_weigh_at_most_half_of_what_is_wanted(gaps: list[int], size: int) -> None:
+    wanted = (len(gaps) + 1) * size
+    ranges = plan_ranges(apart(*gaps, size=size))
+    along = sum(r.length for r in ranges) - wanted
+    assert 0 <= along <= wanted // 2
+    if len(ranges) > 1:
+        least = sorted(gaps)[len(gaps) + 1 - len(ranges)]
+        assert least > GAP_BYTES or along + gaps.count(least) * least > wanted // 2
 
 
 def test_what_compresses_well_needs_no_more_memory_than_the_rest() -> None:

@@ -319,6 +319,14 @@ def test_unprotect(shared: Desk) -> None:
     assert shared.json("unprotect", "counts.csv")["report"]["files"] == {"counts.csv": 0}
 
 
+def test_storage(lab: Desk) -> None:
+    lab.write("x.csv", "x")
+    lab.ldv("add", "x.csv", "--storage", "plain")
+    assert "storage: plain" in (lab.here / "x.csv.ldv.yaml").read_text()
+    lab.ldv("add", "x.csv", "--storage", "auto")
+    assert "storage" not in (lab.here / "x.csv.ldv.yaml").read_text()
+
+
 def test_remotes(lab: Desk, tmp_path: Path) -> None:
     assert "embedded" in lab.ldv("remote").out
     assert "Next: lobsterdv remote add" in lab.ldv("remote", "list").out
@@ -329,7 +337,10 @@ def test_remotes(lab: Desk, tmp_path: Path) -> None:
     listed = {row["name"]: row for row in lab.json("remote")["report"]["remotes"]}
     assert listed["minio"]["is_default"]
     assert listed["minio"]["settings"] == {"endpoint_url": "http://127.0.0.1:9", "region": "x"}
-    lab.ldv("remote", "add", "nas", str(tmp_path / "nas"))
+    lab.ldv("remote", "add", "nas", str(tmp_path / "nas"), "--compression", "3")
+    listed = {row["name"]: row for row in lab.json("remote")["report"]["remotes"]}
+    assert listed["nas"]["settings"] == {"compression": "3"}
+    assert "compression" in lab.ldv("remote", "add", "slow", str(tmp_path / "slow"), "--compression", "20", code=1).err
     assert not {r["name"]: r["is_default"] for r in lab.json("remote")["report"]["remotes"]}["nas"]
     assert "push and pull use nas now" in lab.ldv("remote", "default", "nas").out
     assert "trusted on this machine" in lab.ldv("remote", "trust", "minio").out

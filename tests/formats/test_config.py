@@ -14,6 +14,7 @@ from lobsterdv.formats.config import (
     KEYS,
     REMOTE_KEYS,
     Layer,
+    Scope,
     check_remote_name,
     check_value,
     dump_config,
@@ -115,6 +116,17 @@ def test_a_remote_needs_a_place_and_a_decent_name() -> None:
     for name in ("", "a b", "a/b", "..", "x" * 65, "é", "-a", "a\n"):
         with pytest.raises(ConfigError):
             check_remote_name(name, source="x")
+
+
+def test_what_a_user_says_of_a_remote_counts_where_there_is_one() -> None:
+    mine = parse_config(b"lobsterdv: 1\nremotes:\n  lab:\n    profile: me\n", "user", source="x")
+    assert merge([mine]).remotes.keys() == set()
+    assert merge([mine, parse(REMOTE)]).remotes["lab"].text("profile") == "me"
+    scopes: tuple[Scope, ...] = ("tracked", "private")
+    for scope in scopes:
+        also = parse_config(b"lobsterdv: 1\nremotes:\n  lab:\n    region: x\n", scope, source="x")
+        with pytest.raises(ConfigError, match="no url"):
+            merge([mine, also])
 
 
 def test_newer_configuration_is_refused_by_name() -> None:

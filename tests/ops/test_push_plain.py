@@ -59,3 +59,20 @@ def test_old_versions_stay_as_they_are(lab: Lab) -> None:
     rows = lab.push(plain=True).versions
     assert [(row.current, row.outcome) for row in rows] == [(True, "pushed")]
     assert plain_object(lab, TEXT * 2).exists() and not plain_object(lab, TEXT).exists()
+
+
+def test_add_writes_and_removes_the_request(lab: Lab) -> None:
+    lab.write("t.csv", TEXT)
+
+    def asked(**options: str) -> tuple[str, str | None]:
+        report = lab.add("t.csv", **options)
+        return report.added[0].outcome, parse_pointer(lab.path("t.csv.ldv.yaml").read_bytes(), what="p").storage
+
+    assert asked(message="first") == ("added", None)
+    assert asked(storage="plain")[1] == "plain"
+    assert asked() == ("unchanged", "plain")
+    lab.push()
+    assert plain_object(lab, TEXT).read_bytes() == TEXT
+    assert asked(storage="auto")[1] is None
+    pointer = parse_pointer(lab.path("t.csv.ldv.yaml").read_bytes(), what="p")
+    assert pointer.message == "first", "the rest of the pointer stays"
