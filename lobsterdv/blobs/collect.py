@@ -101,6 +101,8 @@ def delete_listings(cache: Cache, digests: Iterable[Digest]) -> None:
 def thin_pack(cache: Cache, index: PackIndex, *, delete: Set[bytes], trash: Set[bytes], entry: Path | None) -> bool:
     """Take ``delete`` and ``trash`` out of a pack, the latter into the trash entry. False, and nothing is changed,
     when some of what is to be copied is damaged. Raises LocalIOError, and then the old pack is whole."""
+    if not (cache.packs.folder / f"{index.pack.hex()}.idx").exists():
+        return True  # another collection was faster
     keep = [p for p in index if p.digest not in delete and p.digest not in trash]
     aside = [p for p in index if p.digest in trash]
     old = cache.packs.folder / f"{index.pack.hex()}.pack"

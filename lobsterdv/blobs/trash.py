@@ -2,7 +2,7 @@
 ``<unix time>-<id>.json`` beside it that says why (docs/format.md, 9).
 
 The note is written first, then things are renamed into the folder, so that a process killed in between leaves
-each thing in its old place or in an entry that is listed. ``purge`` keeps the trash within its bounds, oldest first.
+each thing in its old place or in an entry that is listed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lobsterdv import durable
+from lobsterdv.digest import Digest
+from lobsterdv.errors import FormatError
+from lobsterdv.formats.pack import parse_pack_index
 
 SAFE_S: Final = 86400
 """Nothing leaves the trash before it was there for a day, however full the trash is."""
 _NAME: Final = re.compile(r"([0-9]{1,12})-[0-9a-f]{8}", re.ASCII)
+_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +70,43 @@ def trash_entries(trash: Path) -> list[TrashEntry]:
         for name in names:
             match = _NAME.fullmatch(name)
             if match and (trash / name).is_dir():
-                found.append(
-                    TrashEntry(trash / name, int(match[1]), _size(trash / name), _about(trash / f"{name}.json"))
-                )
+                found.append(TrashEntry(trash / name, int(match[1]), _size(trash / name), read_note(trash / name)))
     return sorted(found, key=lambda entry: (entry.at, entry.name))
 
 
-def purge(trash: Path, *, now: float, most_bytes: int, most_s: float, act: bool = True) -> list[TrashEntry]:
-    """Delete entries that are older than ``most_s`` seconds, then the oldest ones while more than ``most_bytes`` lie
-    there, none of them younger than SAFE_S; returns them. Without ``act`` only says which."""
-    entries = trash_entries(trash)
-    left = sum(entry.size for entry in entries)
+def out_of_bounds(entries: Iterable[TrashEntry], *, now: float, most_bytes: int, most_s: float) -> list[TrashEntry]:
+    """Of entries, oldest first, those that are older than ``most_s`` seconds, then the oldest ones while more than
+    ``most_bytes`` lie there, none of them younger than SAFE_S."""
+    rows = list(entries)
+    left = sum(entry.size for entry in rows)
     gone = []
-    for entry in entries:
+    for entry in rows:
         age = now - entry.at
         if age >= SAFE_S and (age > most_s or left > most_bytes):
             left -= entry.size
             gone.append(entry)
-    for entry in gone if act else ():
-        delete_entry(entry.folder)
     return gone
+
+
+class Held(NamedTuple):
+    """What an entry holds of a cache: contents and listings, by name."""
+
+    contents: set[bytes]
+    listings: set[Digest]
+
+
+def held_in(entry: Path) -> Held:
+    """What the names in an entry, and its packs' indexes, tell. An index that cannot be read tells nothing."""
+    held = Held(set(), set())
+    with durable.translating(entry):
+        held.contents.update(bytes.fromhex(path.name) for path in _named(entry / "files"))
+        held.listings.update(Digest(bytes.fromhex(path.name)) for path in _named(entry / "listings"))
+        for path in sorted((entry / "packs").glob("*.idx")):
+            try:
+                held.contents.update(parse_pack_index(path.read_bytes(), what=str(path)).names())
+            except FormatError:
+                continue
+    return held
 
 
 def delete_entry(folder: Path) -> None:
@@ -96,12 +117,17 @@ def delete_entry(folder: Path) -> None:
         folder.with_name(folder.name + ".json").unlink(missing_ok=True)
 
 
-def _about(note: Path) -> Mapping[str, Any]:
+def read_note(folder: Path) -> Mapping[str, Any]:
+    """What an entry's note says; {} when it cannot be read."""
     try:
-        fields = json.loads(note.read_bytes())
+        fields = json.loads(folder.with_name(folder.name + ".json").read_bytes())
     except (OSError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+def _named(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if _HEX.fullmatch(path.name))
 
 
 def _size(folder: Path) -> int:

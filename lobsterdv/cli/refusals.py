@@ -107,7 +107,32 @@ def _linked(error: Refused, at: Situation) -> list[Remedy]:
 
 
 def _tenant(error: Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(f"ls -ld {quote(error.path)}", "is it gone, or not mounted?")]
+    forget = at.words.ldv("gc", "--unregister", quote(error.path))
+    return [
+        Remedy(f"ls -ld {quote(error.path)}", "is it gone, or only not mounted?"),
+        Remedy(forget, "if it is gone for good: what only it named is unnamed then"),
+    ]
+
+
+def _tenant_here(error: Refused, at: Situation) -> list[Remedy]:
+    forget = at.words.ldv("gc", "--unregister", quote(error.path), "--yes")
+    return [Remedy(forget, "if it uses another cache now, or is to lose what it keeps here")]
+
+
+def _no_tenant(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("gc"), "names the projects that cannot be read")]
+
+
+def _worktree(error: Refused, at: Situation) -> list[Remedy]:
+    return [
+        Remedy(f"ls -ld {quote(error.path)}", "is it gone, or only not mounted?"),
+        Remedy(at.words.git("worktree", "prune"), "if it is gone for good"),
+    ]
+
+
+def _other_worktree(error: Refused, at: Situation) -> list[Remedy]:
+    name = quote(at.path) if at.path else "PATH"
+    return [Remedy(f"lobsterdv -C {quote(error.path)} undelete {name}", "brings it back there")]
 
 
 REFUSALS: Final[Mapping[str, Entry]] = {
@@ -120,9 +145,11 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "hard-links": _copied,
     "linked": _linked,
     "not-found": _not_found,
+    "no-tenant": _no_tenant,
     "not-held": _not_held,
     "only-here": _embedded,
     "other-file-system": _other_file_system,
+    "other-worktree": _other_worktree,
     "outside": _outside,
     "overlap": _look_around,
     "part": _part,
@@ -130,7 +157,9 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "special-file": _special,
     "symlink": _symlink,
     "tenant": _tenant,
+    "tenant-here": _tenant_here,
     "through-link": _through_link,
     "whole": _look_around,
     "whole-project": _whole_project,
+    "worktree": _worktree,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Final, Literal
 from lobsterdv.blobs import collect
 from lobsterdv.blobs.collect import PackFile, Plain
 from lobsterdv.digest import Digest
+from lobsterdv.errors import ContentError
+from lobsterdv.formats.entries import Entries
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.holding import Holding
 from lobsterdv.ops.old_views import linked_by, old_views
@@ -67,9 +69,9 @@ class Choice:
     def without(self, kept: Live, roots: Roots) -> Choice:
         """The same, but for what is named by now."""
         return Choice(
-            (self.delete - self.evict - kept.contents) | (self.evict - kept.current),
+            (self.delete - self.evict - kept.contents) | (self.evict - kept.current - kept.others),
             self.trash - kept.contents,
-            self.evict - kept.current,
+            self.evict - kept.current - kept.others,
             self.lists_deleted - roots.named.keys(),
             self.lists_trashed - roots.named.keys(),
         )
@@ -137,6 +139,9 @@ def choose(
     old = {item.digest for item in found.lists if item.digest not in roots.named and now - item.changed >= YOUNG_S}
     choice.lists_deleted = holding.listings(old) if holding is not None and old else set()
     choice.lists_trashed = old - choice.lists_deleted
+    together = choice.delete & _contents(project, choice.lists_trashed)
+    choice.delete -= together  # the remote does not hold the version: what goes to the trash can be brought back whole
+    choice.trash |= together
     over = found.size - sum(sizes[d] for d in choice.all) - limit
     if limit and over > 0:
         left.over = over
@@ -155,16 +160,20 @@ def _evict(
     over: int,
     left: Left,
 ) -> set[bytes]:
-    """Least recently used first, plain files and whole packs, as far as the remote holds them."""
-    spared = set(kept.current) | _spared(project, roots)
+    """Least recently used first, plain files and whole packs, as far as the remote holds them in every version
+    that names them. What another repository names is spared: its remote may be another."""
+    young = project.now() - YOUNG_S
+    pushed = holding.listings(roots.named)
+    alone = replace(roots, named={digest: root for digest, root in roots.named.items() if digest not in pushed})
+    spared = kept.current | kept.others | _spared(project, roots) | live(project.cache, alone).contents
     units: list[tuple[float, int, set[bytes]]] = [
         (item.used, item.size, {item.digest})
         for item in found.plain
-        if item.digest in kept.contents and item.digest not in spared and item.links == 1
+        if item.digest in kept.contents and item.digest not in spared and item.links == 1 and item.used < young
     ]
     for pack in found.packs:
         names = set(pack.rows.names())
-        if kept.contents.issuperset(names) and spared.isdisjoint(names):
+        if pack.used < young and kept.contents.issuperset(names) and spared.isdisjoint(names):
             units.append((pack.used, pack.rows.pack_size, names))
     units.sort(key=lambda unit: unit[0])
     evicted: set[bytes] = set()
@@ -182,6 +191,31 @@ def _evict(
                 over -= size
     left.over = max(0, over)
     return evicted
+
+
+def _contents(project: Project, versions: Iterable[Digest]) -> set[bytes]:
+    """The contents of directory versions whose listings are here and whole."""
+    found: set[bytes] = set()
+    for digest in versions:
+        try:
+            entries = project.cache.listing(digest, name=str(digest)).entries
+        except ContentError:
+            continue
+        found.update(Entries.of(entries).file_digests().plain())
+    return found
+
+
+def complete(kept: Live, roots: Roots, holding: Holding | None) -> None:
+    """Ask the remote for what is in the named directory versions whose listing is not here."""
+    for digest in list(kept.unlisted) if holding is not None else ():
+        contents = holding.names_of(digest) if holding is not None else None
+        if contents is not None:
+            del kept.unlisted[digest]
+            kept.contents |= contents
+            if digest in roots.current:
+                kept.current |= contents
+            if digest in roots.others:
+                kept.others |= contents
 
 
 def _spared(project: Project, roots: Roots) -> set[bytes]:

@@ -11,22 +11,24 @@ seen. What was kept within the last hour stays too, for file systems without loc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lobsterdv.blobs import collect
-from lobsterdv.blobs.tenants import alone
-from lobsterdv.blobs.trash import TrashEntry, delete_entry, new_entry, trash_entries
+from lobsterdv.blobs.tenants import alone, tenants, unregister
+from lobsterdv.blobs.trash import delete_entry, new_entry
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError
+from lobsterdv.errors import ContentError, Refused
 from lobsterdv.events import Finished, Observer, Started, Warned
 from lobsterdv.formats.entries import Entries
-from lobsterdv.ops.choosing import Choice, Fate, Inventory, Left, Why, choose, is_anything, take_stock
+from lobsterdv.ops.choosing import Choice, Fate, Inventory, Left, Why, choose, complete, is_anything, take_stock
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.holding import Holding, ask
 from lobsterdv.ops.old_views import remove_views
-from lobsterdv.ops.roots import Roots, live, roots_of
-from lobsterdv.ops.setting_aside import keep_trash_bounded
+from lobsterdv.ops.roots import Live, Roots, live, roots_of
+from lobsterdv.ops.setting_aside import expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class Collected:
 
 @dataclass
 class GcReport:
-    """``freed_bytes`` are deleted from the cache, ``trashed_bytes`` moved to the trash, ``purged_bytes`` deleted from
-    there. What could go and stays: ``young_bytes`` (kept within the last hour), ``linked_bytes`` (the work tree's own
-    files: nothing would be freed), ``packed_bytes`` (in packs most of which stays), and, while listings of
-    ``unlisted`` versions are not here, ``unclear_bytes`` (they could be theirs). ``over_bytes`` are left above the
-    limit. Without ``acted`` it is what would be."""
+    """``freed_bytes`` are deleted from the cache, ``trashed_bytes`` moved to the trash (``trash``: its new entry),
+    ``purged_bytes`` (entries by name: ``purged``) deleted from there; ``wanted_bytes`` stay there though their time
+    is over, because something names them again. What could go and stays: ``young_bytes`` (kept within the last hour),
+    ``linked_bytes`` (the work tree's own files: nothing would be freed), ``packed_bytes`` (in packs most of which
+    stays), and, while listings of ``unlisted`` versions are nowhere, ``unclear_bytes`` (they could be theirs).
+    ``over_bytes`` are left above the limit. Without ``acted`` it is what would be."""
 
     acted: bool
     remote: str | None
@@ -58,6 +61,7 @@ class GcReport:
     freed_bytes: int = 0
     trashed_bytes: int = 0
     purged_bytes: int = 0
+    wanted_bytes: int = 0
     young_bytes: int = 0
     linked_bytes: int = 0
     packed_bytes: int = 0
@@ -66,6 +70,8 @@ class GcReport:
     trash: str | None = None
     collected: list[Collected] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    unregistered: str | None = None
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -78,7 +84,8 @@ def gc(
     jobs: int | None = None,
     observer: Observer,
 ) -> GcReport:
-    """Find what can go, and, with ``yes``, take it out. ``empty_trash`` deletes all that lay in the trash before.
+    """Find what can go, and, with ``yes``, take it out. ``empty_trash`` deletes all that lay in the trash before, but
+    for what something names again.
 
     Raises Refused for a registered project that cannot be read, RemoteError for a remote that cannot be asked, Busy
     when other verbs do not end; nothing has changed then. Killed anywhere, each content is in the cache or in the
@@ -91,12 +98,13 @@ def gc(
     kept = live(cache, roots)
     found = take_stock(project, kept)
     report.cache_bytes = found.size
-    report.unlisted = sorted(root.path for root in kept.unlisted.values())
     limit = project.config.number("cache.max")
     holding = None
     if is_anything(found, kept, roots) or 0 < limit < found.size:
         holding = ask(project, remote, roots.projects, jobs=jobs)
         report.remote = None if holding is None else project.remote(remote).name
+    complete(kept, roots, holding)
+    report.unlisted = sorted(root.path for root in kept.unlisted.values())
     left = Left()
     choice = choose(project, found, roots, kept, holding, limit, left)
     report.young_bytes, report.linked_bytes, report.packed_bytes = left.young, left.linked, left.packed
@@ -105,19 +113,32 @@ def gc(
     observer(Finished("looking"))
     if not yes:
         _count(report, found, choice)
-        report.purged_bytes = sum(entry.size for entry in _purge(project, empty_trash, act=False))
+        _purge(project, report, roots, kept, empty_trash)
         return report
-    purged = _purge(project, empty_trash, act=True)
-    report.purged_bytes = sum(entry.size for entry in purged)
-    if choice.all or choice.lists_deleted or choice.lists_trashed or found.views:
-        with alone(cache.folder):
-            roots = roots_of(project)
-            choice = choice.without(live(cache, roots), roots)
-            report.collected = []
-            _name(project, report, found, choice, roots, holding)
-            _count(report, found, choice)
-            _act(project, found, choice, report, observer)
+    with alone(cache.folder):
+        roots = roots_of(project)
+        kept = live(cache, roots)
+        complete(kept, roots, holding)
+        choice = choice.without(kept, roots)
+        report.collected = []
+        _name(project, report, found, choice, roots, holding)
+        _count(report, found, choice)
+        _purge(project, report, roots, kept, empty_trash)
+        _act(project, found, choice, report, observer)
     return report
+
+
+def unregister_project(project: Project, folder: str, *, yes: bool = False) -> GcReport:
+    """Forget a project that used this cache: what only it names counts as unnamed from then on. Raises Refused for one
+    that is not known, and, without ``yes``, for one that is still there."""
+    where = Path(os.path.abspath(folder))
+    known = [t for t in tenants(project.cache.folder) if where in (t.git_dir, t.git_dir.parent)]
+    if not known:
+        raise Refused(folder, "no project there is known to use this cache", "no-tenant")
+    if any(tenant.git_dir.is_dir() for tenant in known) and not yes:
+        raise Refused(folder, "it is there, and what it names would lose its protection", "tenant-here")
+    unregister(project.cache.folder, where)
+    return GcReport(True, None, unregistered=str(where))
 
 
 def _name(
@@ -135,10 +156,12 @@ def _name(
             if p.digest in choice.delete or p.digest in choice.trash:
                 sizes.setdefault(p.digest, (p.size, pack.used))
 
+    listed: dict[Digest | None, float] = {item.digest: item.used for item in found.lists}
+
     def row(path: str, digest: Digest | None, contents: Iterable[bytes], why: Why, fate: Fate) -> None:
         mine = [sizes.pop(d) for d in dict.fromkeys(contents) if d in sizes]
-        if mine:
-            used = max(at for _, at in mine)
+        if mine or (fate == "trash" and digest in choice.lists_trashed):
+            used = max((at for _, at in mine), default=listed.get(digest, 0.0))
             report.collected.append(Collected(path, digest, len(mine), sum(n for n, _ in mine), used, why, fate))
 
     for item in found.lists:
@@ -166,13 +189,13 @@ def _count(report: GcReport, found: Inventory, choice: Choice) -> None:
         report.trashed_bytes += sum(p.size for p in pack.rows if p.digest in choice.trash)
 
 
-def _purge(project: Project, empty: bool, *, act: bool) -> list[TrashEntry]:
-    if not empty:
-        return keep_trash_bounded(project, act=act)
-    gone = [entry for trash in project.trashes for entry in trash_entries(trash)]
-    for entry in gone if act else ():
+def _purge(project: Project, report: GcReport, roots: Roots, kept: Live, everything: bool) -> None:
+    """What leaves the trash. The caller holds the cache alone when that is more than a question."""
+    gone, report.wanted_bytes = expired(project, roots, kept, everything=everything)
+    report.purged = [entry.name for entry in gone]
+    report.purged_bytes = sum(entry.size for entry in gone)
+    for entry in gone if report.acted else ():
         delete_entry(entry.folder)
-    return gone
 
 
 def _act(project: Project, found: Inventory, choice: Choice, report: GcReport, observer: Observer) -> None:

@@ -3,7 +3,7 @@ each asked for by HEAD in this run. What is not asked for counts as not held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from lobsterdv import workers
@@ -44,20 +44,32 @@ class Holding:
         for project_id, row in self.rows:
             if not left:
                 break
-            try:
-                table = claimed_table(self.room, row.path, row.version, row.manifest)
-            except (ContentError, FormatError, KeyMissing):
-                continue
-            columns = Contents.of(table.contents)
-            hits = [(at, d) for at, d in enumerate(Digests(columns.digests).plain()) if d in left]
-            if not hits or not self._is_whole(project_id, row):
-                continue
-            behind = [(digest, {extent.object for extent in columns[at].extents}) for at, digest in hits]
-            absent = self._heads.absent(_all(objects for _, objects in behind))
-            found = {digest for digest, objects in behind if not objects & absent}
+            found = self._found(project_id, row, left)
             held |= found
             left -= found
         return held
+
+    def lacking(self, version: Digest, wanted: Set[bytes]) -> set[bytes] | None:
+        """Those of a version's contents that a pull of this very version would not bring back; None when the remote
+        does not know the version, or its documents are not whole. Raises RemoteError."""
+        best = None
+        for project_id, row in self.rows:
+            if row.version == version and self._is_whole(project_id, row):
+                left = set(wanted) - self._found(project_id, row, wanted)
+                if best is None or len(left) < len(best):
+                    best = left
+                if not best:
+                    break
+        return best
+
+    def names_of(self, version: Digest) -> set[bytes] | None:
+        """All contents of a version, by any of its manifests, whether or not they are there; None without one."""
+        for _, row in self.rows:
+            if row.version == version:
+                columns = self._columns(row)
+                if columns is not None:
+                    return set(Digests(columns.digests).plain())
+        return None
 
     def listings(self, versions: Iterable[Digest]) -> set[Digest]:
         """Those directory versions whose listing the remote's documents tell. Raises RemoteError."""
@@ -65,6 +77,24 @@ class Holding:
         return {
             row.version for project_id, row in self.rows if row.version in wanted and self._is_whole(project_id, row)
         }
+
+    def _columns(self, row: Pushed) -> Contents | None:
+        try:
+            return Contents.of(claimed_table(self.room, row.path, row.version, row.manifest).contents)
+        except (ContentError, FormatError, KeyMissing):
+            return None
+
+    def _found(self, project_id: str, row: Pushed, wanted: Set[bytes]) -> set[bytes]:
+        """Those of ``wanted`` that this push placed, and that are there."""
+        columns = self._columns(row)
+        if columns is None:
+            return set()
+        hits = [(at, d) for at, d in enumerate(Digests(columns.digests).plain()) if d in wanted]
+        if not hits or not self._is_whole(project_id, row):
+            return set()
+        behind = [(digest, {extent.object for extent in columns[at].extents}) for at, digest in hits]
+        absent = self._heads.absent(_all(objects for _, objects in behind))
+        return {digest for digest, objects in behind if not objects & absent}
 
     def _is_whole(self, project_id: str, row: Pushed) -> bool:
         """The record, the manifest and its segments are there, with their sizes."""

@@ -29,6 +29,7 @@ from lobsterdv.ops.exchange import remove_paths
 from lobsterdv.ops.gitfiles import ignore_dataset, stage, unignore_dataset
 from lobsterdv.ops.plan import make_plan
 from lobsterdv.ops.setting_aside import set_aside
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, safe_path
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ground import Ground
@@ -80,6 +81,7 @@ def move(project: Project, source: str, target: str, *, staging: bool = True, ob
     return MoveReport(source, target, moved)
 
 
+@uses_cache
 def remove(
     project: Project, paths: Sequence[str], *, data: bool = False, staging: bool = True, observer: Observer
 ) -> RemoveReport:

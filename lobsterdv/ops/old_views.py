@@ -36,9 +36,12 @@ def views_of(cache: Cache, digests: Iterable[bytes]) -> list[Path]:
 
 
 def linked_by(views: Iterable[Path]) -> Counter[tuple[int, int]]:
-    """How many names these views give each file (device, inode)."""
+    """How many names these views, or any files and folders, give each file (device, inode)."""
     found: Counter[tuple[int, int]] = Counter()
     for view in views:
+        if view.is_file() and not view.is_symlink():
+            stat = view.lstat()
+            found[stat.st_dev, stat.st_ino] += 1
         for folder, _, names in os.walk(view):
             for name in names:
                 stat = Path(folder, name).lstat()

@@ -44,10 +44,12 @@ class Root:
 @dataclass
 class Roots:
     """``named`` are all versions that something names; ``current`` those that a work tree, an index or a HEAD does,
-    and, as plain content, what links of work trees point at. ``projects`` are the ids of all projects asked."""
+    and, as plain content, what links of work trees point at. ``others`` are those that other
+    repositories than this one name, whose remote may be another, too. ``projects`` are the ids of all projects."""
 
     named: dict[Digest, Root] = field(default_factory=dict)
     current: set[Digest] = field(default_factory=set)
+    others: set[Digest] = field(default_factory=set)
     projects: list[str] = field(default_factory=list)
 
     def note(self, digest: Digest, path: str, *, is_directory: bool, current: bool) -> None:
@@ -55,6 +57,13 @@ class Roots:
             self.named[digest] = Root(path, is_directory)
         if current:
             self.current.add(digest)
+
+    def take(self, found: Roots, *, is_other: bool) -> None:
+        """Add another repository's roots."""
+        self.named = {**found.named, **self.named}
+        self.current |= found.current
+        self.others |= found.named.keys() if is_other else set()
+        self.projects += [name for name in found.projects if name not in self.projects]
 
 
 @dataclass
@@ -64,6 +73,7 @@ class Live:
 
     contents: set[bytes] = field(default_factory=set)
     current: set[bytes] = field(default_factory=set)
+    others: set[bytes] = field(default_factory=set)
     unlisted: dict[Digest, Root] = field(default_factory=dict)
 
 
@@ -76,13 +86,14 @@ def roots_of(project: Project, *, elsewhere: bool = False) -> Roots:
     environment = {k: v for k, v in project.git.environment.items() if not _ELSEWHERE.fullmatch(k)}
     for tenant in [own, *others]:
         try:
-            _read(roots, tenant, project, environment, elsewhere=elsewhere and tenant is own)
+            found = Roots()
+            _read(found, tenant, project, environment, elsewhere=elsewhere and tenant is own)
         except (LobsterError, OSError) as error:
             if tenant is own:
                 raise
-            raise Refused(
-                str(tenant.git_dir), f"it uses this cache ({tenant.name[:12]}) and cannot be read: {error}", "tenant"
-            ) from error
+            reason = f"a project there uses this cache, and what it names cannot be read: {error}"
+            raise Refused(str(tenant.git_dir), reason, "tenant") from error
+        roots.take(found, is_other=tenant is not own)
     return roots
 
 
@@ -101,6 +112,8 @@ def live(cache: Cache, roots: Roots) -> Live:
         found.contents |= contents
         if digest in roots.current:
             found.current |= contents
+        if digest in roots.others:
+            found.others |= contents
     return found
 
 
@@ -118,7 +131,7 @@ def _read(roots: Roots, tenant: Tenant, project: Project, environment: Mapping[s
         if elsewhere and place == project.root:
             continue
         if not place.is_dir():
-            raise FileNotFoundError(f"its work tree {place} is gone (git worktree prune forgets it)")
+            raise Refused(str(place), "git knows it as a work tree, and it is not there", "worktree")
         _read_worktree(roots, Git.find(place, environment=environment), project.cache.folder / "files")
 
 
