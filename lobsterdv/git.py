@@ -68,10 +68,11 @@ class Git:
         """``git init`` in ``folder``. One process."""
         _run(folder, ["init", "--quiet"], environment, [])
 
-    def work_files(self, pattern: str) -> list[str]:
-        """Tracked and untracked, not ignored, paths that match ``pattern``; deleted ones may be among them.
-        One process."""
-        return _names(self._git("ls-files", "-z", "-c", "-o", "--exclude-standard", "--deduplicate", "--", pattern))
+    def work_files(self, pattern: str, *, ignored: bool = False) -> list[str]:
+        """Tracked and untracked paths that match ``pattern``, ignored ones only when asked for (that looks through
+        ignored folders); deleted ones may be among them. One process."""
+        which = [] if ignored else ["--exclude-standard"]
+        return _names(self._git("ls-files", "-z", "-c", "-o", *which, "--deduplicate", "--", pattern))
 
     def tracked_below(self, paths: Iterable[str]) -> list[str]:
         """What git tracks at or below ``paths``. One process."""

@@ -144,13 +144,14 @@ def _read_worktree(roots: Roots, git: Git, files: Path) -> None:
     names = {row.blob: row.path for row in staged} | {blob: path for path, blob in head.items()}
     for blob, data in git.read(names).items():
         _note(roots, data, names[blob], current=True)
-    for name in git.work_files(PATTERN):
+    known = set(git.work_files(PATTERN))
+    for name in git.work_files(PATTERN, ignored=True):
         try:
             with (git.root / name).open("rb") as file:
                 data = file.read(_POINTER_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             continue  # deleted in the work tree, still in git's index
-        _note(roots, data, name, current=True, is_certain=True)
+        _note(roots, data, name, current=True, is_certain=name in known)
         for digest in _links(git.root / dataset_of(name), files):
             roots.note(digest, dataset_of(name), is_directory=False, current=True)
 
