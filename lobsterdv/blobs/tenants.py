@@ -22,7 +22,7 @@ from lobsterdv import durable
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import Busy, FormatError
 
-WAIT_S: Final = 60.0
+WAIT_S = 60.0
 """How long ``alone`` waits for running verbs to end."""
 _POLL_S: Final = 0.1
 _NAME_HEX: Final = 32
@@ -91,11 +91,12 @@ def in_use(cache: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(cache: Path, *, wait_s: float = WAIT_S, sleep: Callable[[float], None] = time.sleep) -> Iterator[bool]:
-    """Nobody else relies on the cache. Gives False where the file system has no locks. Raises Busy after ``wait_s``."""
+def alone(cache: Path, *, wait_s: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Iterator[bool]:
+    """Nobody else relies on the cache. Gives False where the file system has no locks. Raises Busy after ``wait_s``
+    (WAIT_S)."""
     descriptor = _open(cache)
     try:
-        yield descriptor is not None and _lock_alone(descriptor, cache, wait_s, sleep)
+        yield descriptor is not None and _lock_alone(descriptor, cache, WAIT_S if wait_s is None else wait_s, sleep)
     finally:
         if descriptor is not None:
             os.close(descriptor)

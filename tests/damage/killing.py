@@ -262,7 +262,8 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     sys.addaudithook(hook)
     try:
-        report = getattr(module, job["verb"])(project, job["paths"], observer=silent, **job["more"])
+        paths = [] if job["verb"] == "gc" else [job["paths"]]
+        report = getattr(module, job["verb"])(project, *paths, observer=silent, **job["more"])
         failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
     except LobsterError as error:
         failures = [f"{type(error).__name__}: {error}"]
