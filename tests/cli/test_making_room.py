@@ -74,7 +74,7 @@ def test_a_project_that_is_gone_is_named_with_the_command_that_forgets_it(
 ) -> None:
     monkeypatch.setenv("LOBSTERDV_CACHE_DIR", str(tmp_path / "cache"))
     here = shared.here
-    shared.ldv("add", ".")
+    shared.ldv("add", "counts.csv", "raw")
     shared.cd(tmp_path / "other")
     shared.ldv("init", "--yes")
     shared.write("theirs", "theirs")

@@ -35,8 +35,8 @@ def content(seed: str, size: int) -> bytes:
 
 @dataclass
 class Scene:
-    """Contents by what becomes of them: ``kept`` are named, the others are not: ``held`` lie at the remote too, ``lonely``
-    nowhere else."""
+    """Contents by what becomes of them: ``kept`` are named, the others are not: ``held`` are at the remote too,
+    ``lonely`` nowhere else."""
 
     lab: Lab
     template: Path
