@@ -86,8 +86,8 @@ def unregistered(report: GcReport) -> Done:
 def dropped(report: DropReport, words: Words, *, rev: str | None, again: str) -> Done:
     rows = []
     for row in report.dropped:
-        notes = [count(row.files, "cached file") if row.files else "nothing of it is in the cache"]
-        notes += ["and the files themselves"] if row.data else []
+        notes = [count(row.files, "cached file") if row.files else "nothing in the cache"]
+        notes += ["and the work tree's files"] if row.data else []
         notes += [f"{size(row.needed_bytes)} stays: used elsewhere"] if row.needed_bytes else []
         notes += [f"{size(row.linked_bytes)} stays: the work tree's own files"] if row.linked_bytes else []
         done = "dropped" if report.acted else "drop"

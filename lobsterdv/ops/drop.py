@@ -24,7 +24,7 @@ from lobsterdv.formats.entries import Entries, EntryType
 from lobsterdv.index.seen import forget_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, place_of, pointers, select, work_pointers
-from lobsterdv.ops.holding import Holding, ask
+from lobsterdv.ops.holding import Holding, ask, is_embedded
 from lobsterdv.ops.old_views import linked_by, remove_views, views_of
 from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.resolve import entries_below, entries_of
@@ -88,6 +88,8 @@ def drop(
     ready: list[tuple[Selected, Set[bytes]]] = []
     for selection in chosen:
         try:
+            if holding is None:
+                raise _nowhere(project, selection.dataset.path, remote)
             ready.append((selection, _held(project, selection, holding, data=data)))
         except LobsterError as error:
             report.failures.append(Failure(selection.dataset.path, error))
@@ -109,11 +111,16 @@ def drop(
     return report
 
 
-def _held(project: Project, selection: Selected, holding: Holding | None, *, data: bool) -> Set[bytes]:
+def _nowhere(project: Project, name: str, remote: str | None) -> Refused:
+    config = project.remote(remote)
+    if is_embedded(project, config):
+        return Refused(name, "its only copies are on this machine: this remote lies beside the cache", "only-here")
+    return Refused(name, f"nothing was pushed to {config.url} yet", "not-held")
+
+
+def _held(project: Project, selection: Selected, holding: Holding, *, data: bool) -> Set[bytes]:
     """The contents of a selection, all of them at the remote."""
     dataset, below = selection
-    if holding is None:
-        raise Refused(dataset.path, "its only copies are on this machine: no other remote holds anything", "only-here")
     if data and below:
         raise Refused(f"{dataset.path}/{below}", f"only all files of {dataset.path} can be removed", "whole")
     entries = Entries.of(entries_of(project, dataset.path, dataset.pointer))

@@ -12,6 +12,7 @@ from lobsterdv.blobs.remote import Remote, read_document, records
 from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, NotARemote
 from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.contents import Contents, StoredObject
 from lobsterdv.formats.layout import manifest_key, record_key, segment_key
 from lobsterdv.formats.manifest import segments_in
@@ -126,7 +127,7 @@ def ask(project: Project, remote: str | None, projects: Iterable[str], *, jobs: 
     """What ``projects`` (their ids) pushed to a remote; None for the embedded one, which lies on the same disk, and for
     one where nothing was pushed yet. Raises ConfigError, RemoteError."""
     config = project.remote(remote)
-    if config.name == EMBEDDED or config.url == project.config.remotes[EMBEDDED].url:
+    if is_embedded(project, config):
         return None
     try:
         room = connect(project, config, jobs=jobs)
@@ -136,6 +137,11 @@ def ask(project: Project, remote: str | None, projects: Iterable[str], *, jobs: 
         return None
     rows = [(project_id, row) for project_id in projects if project_id for row in _pushes(project, room, project_id)]
     return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True))
+
+
+def is_embedded(project: Project, remote: RemoteConfig) -> bool:
+    """By whichever name: it lies beside the cache, and is no second copy."""
+    return remote.name == EMBEDDED or remote.url == project.config.remotes[EMBEDDED].url
 
 
 def _pushes(project: Project, room: Remote, project_id: str) -> list[Pushed]:

@@ -85,6 +85,13 @@ def test_a_version_that_was_never_pushed(lab_: Lab) -> None:
     assert isinstance(error, Refused) and error.code == "not-held"
 
 
+def test_nothing_was_pushed_yet(lab: Lab, tmp_path: Path) -> None:
+    share(lab, tmp_path / "store")
+    version(lab, "one", ONE)
+    error = refusal(lab, "one")
+    assert isinstance(error, Refused) and error.code == "not-held"
+
+
 def test_nothing_but_the_embedded_remote(lab: Lab) -> None:
     version(lab, "one", ONE)
     lab.push()
