@@ -28,7 +28,7 @@ class Row(NamedTuple):
     help: str
 
 
-TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Set up")
+TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Make room", "Set up")
 COMMANDS: Final = {
     "init": Row("starting", "Start", "Make a git repository a lobsterdv project."),
     "demo": Row("starting", "Start", "Tell the whole story on real data, in temporary repositories."),
@@ -48,6 +48,9 @@ COMMANDS: Final = {
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
     "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
     "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
+    "drop": Row("room", "Make room", "Give up local copies of what the remote holds."),
+    "gc": Row("room", "Make room", "Take out of the cache what nothing names any more."),
+    "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
@@ -56,9 +59,10 @@ COMMANDS: Final = {
 HIDDEN: Final = {"hook": "hooks", "merge-driver": "hooks", "textconv": "hooks"}
 """Commands that git calls and nobody types, and where they live."""
 _MEANT: Final = {
-    "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "get": "pull", "help": "--help",
-    "import": "add", "ls": "list", "mv": "move", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
-    "du": "stats", "fsck": "verify", "switch": "checkout", "sync": "pull", "track": "add", "unlock": "unprotect",
+    "clean": "gc", "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "du": "stats",
+    "evict": "drop", "free": "drop", "fsck": "verify", "get": "pull", "help": "--help", "import": "add", "ls": "list",
+    "mv": "move", "prune": "gc", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
+    "switch": "checkout", "sync": "pull", "track": "add", "trash": "undelete", "unlock": "unprotect",
     "untrack": "remove", "upload": "push",
 }  # fmt: skip
 """What people coming from git, DVC or DataLad type, and what it is called here."""

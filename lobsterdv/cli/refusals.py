@@ -158,6 +158,43 @@ def _absent_input(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("pull", at.words.arg(error.path)))]
 
 
+def _not_held(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "then the remote holds it")]
+
+
+def _linked(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("unprotect", at.words.arg(error.path)), "makes files of their own of the links")]
+
+
+def _tenant(error: Refused, at: Situation) -> list[Remedy]:
+    forget = at.words.ldv("gc", "--unregister", quote(error.path))
+    return [
+        Remedy(f"ls -ld {quote(error.path)}", "is it gone, or only not mounted?"),
+        Remedy(forget, "if it is gone for good: what only it named is unnamed then"),
+    ]
+
+
+def _tenant_here(error: Refused, at: Situation) -> list[Remedy]:
+    forget = at.words.ldv("gc", "--unregister", quote(error.path), "--yes")
+    return [Remedy(forget, "if it uses another cache now, or is to lose what it keeps here")]
+
+
+def _no_tenant(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("gc"), "names the projects that cannot be read")]
+
+
+def _worktree(error: Refused, at: Situation) -> list[Remedy]:
+    return [
+        Remedy(f"ls -ld {quote(error.path)}", "is it gone, or only not mounted?"),
+        Remedy(at.words.git("worktree", "prune"), "if it is gone for good"),
+    ]
+
+
+def _other_worktree(error: Refused, at: Situation) -> list[Remedy]:
+    name = quote(at.path) if at.path else "PATH"
+    return [Remedy(f"lobsterdv -C {quote(error.path)} undelete {name}", "brings it back there")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
@@ -170,9 +207,14 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "git-tracked": _git_tracked,
     "hard-links": _copied,
     "no-conflict": _no_conflict,
+    "linked": _linked,
     "not-found": _not_found,
     "one-sided": _one_sided,
+    "no-tenant": _no_tenant,
+    "not-held": _not_held,
+    "only-here": _embedded,
     "other-file-system": _other_file_system,
+    "other-worktree": _other_worktree,
     "outside": _outside,
     "overlap": _look_around,
     "overlapping": _overlapping,
@@ -181,9 +223,13 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "reserved": _reserved,
     "special-file": _special,
     "symlink": _symlink,
+    "tenant": _tenant,
+    "tenant-here": _tenant_here,
     "through-link": _through_link,
     "two-kinds": _two_kinds,
     "unadded": _unadded,
     "unnamed-input": _unnamed_input,
+    "whole": _look_around,
     "whole-project": _whole_project,
+    "worktree": _worktree,
 }

@@ -52,6 +52,7 @@ def test_every_refusal_has_an_entry_and_no_entry_is_stale() -> None:
 
 
 TYPED = {
+    "gc": ("gc",),
     "move": ("move", "a", "b"),
     "path": ("path", "a"),
     "url": ("url", "a", "--rev", "v 1", "--remote=lab"),

@@ -128,9 +128,11 @@ class Nursery:
         uid: int = 0,
         limit_mib: int = 0,
         blind: bool = False,
+        prepare: str = "",
     ) -> list[Said]:
-        """All commands at once, each in a process of its own."""
+        """All commands at once, each in a process of its own; ``prepare`` as in ``run``."""
         common = {"cwd": str(cwd), "env": dict(env), "uid": uid, "limit_mib": limit_mib, "blind": blind}
+        common["prepare"] = prepare
         answers = self._ask([{"args": _as_json(list(args)), **common} for args in commands])
         assert not any(answer["killed"] for answer in answers), answers
         return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
@@ -211,11 +213,16 @@ def _live(job: dict[str, Any], told: int, out: int, err: int) -> None:
 
 
 def _type_command(job: dict[str, Any]) -> int:
+    from importlib import import_module
+
     from lobsterdv.cli.main import run
 
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
+    if job.get("prepare"):
+        module, _, function = job["prepare"].partition(":")
+        getattr(import_module(module), function)()
     if job["blind"]:
         import lobsterdv.project
 
@@ -262,8 +269,8 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     sys.addaudithook(hook)
     try:
-        given = job["paths"][0] if job["verb"] == "merge" else job["paths"]
-        report = getattr(module, job["verb"])(project, given, observer=silent, **job["more"])
+        given = {"gc": [], "merge": [job["paths"][0]] if job["paths"] else []}.get(job["verb"], [job["paths"]])
+        report = getattr(module, job["verb"])(project, *given, observer=silent, **job["more"])
         failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
     except LobsterError as error:
         failures = [f"{type(error).__name__}: {error}"]
