@@ -9,6 +9,8 @@
     views/                  derived trees and names, can be rebuilt
     quarantine/             what was found damaged; never deleted here
     tmp/                    unfinished writes
+    trash/                  what ``gc`` took out (``trash``)
+    projects/ lock          who uses it (``tenants``)
 
 Nothing enters unverified (``intake``), nothing leaves unverified. Missing and damaged are two errors.
 """
@@ -49,6 +51,7 @@ class Cache:
         self.folder = folder
         self.temps = folder / "tmp"
         self.views = folder / "views"
+        self.trash = folder / "trash"
         self.packs = Packs(folder / "packs", folder / "quarantine")
         self.ledger = ledger
         self.now = now
@@ -186,15 +189,19 @@ class Cache:
 
     def put_listing(self, digest: Digest, encoded: bytes) -> None:
         """Keep an encoded listing whose digest the caller computed."""
-        self._put(self._listing_path(digest), encoded)
+        self._put(self.listing_path(digest), encoded)
+
+    def listing_path(self, digest: Digest) -> Path:
+        """Where a listing lies or would lie."""
+        return self.folder / "listings" / digest[:1].hex() / digest.hex()
 
     def has_listing(self, digest: Digest) -> bool:
         """True when a directory version's listing is here; reading it verifies."""
-        return self._listing_path(digest).is_file()
+        return self.listing_path(digest).is_file()
 
     def listing(self, digest: Digest, *, name: str) -> Listing:
         """The verified listing of a directory version. Raises MissingContent, CorruptContent."""
-        path = self._listing_path(digest)
+        path = self.listing_path(digest)
         try:
             encoded = path.read_bytes()
         except FileNotFoundError:
@@ -237,9 +244,6 @@ class Cache:
             pass  # not there, or not to be read: written anew
         durable.make_folder(path.parent)
         durable.write(path, data)
-
-    def _listing_path(self, digest: Digest) -> Path:
-        return self.folder / "listings" / digest[:1].hex() / digest.hex()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -1,7 +1,7 @@
 """Local packs: the small files of directories, many in one file, each pack with its own index.
 
-``packs/<BLAKE3 of the pack>.pack`` and ``.idx`` beside it. The index is published after its pack, so a
-pack without one is unfinished and means nothing. Packs are never changed.
+``packs/<BLAKE3 of the pack>.pack`` and ``.idx`` beside it. The index is published after its pack, and removed
+before it, so a pack without one is unfinished and means nothing. Packs are never changed; ``collect`` replaces them.
 """
 
 from __future__ import annotations
@@ -40,13 +40,17 @@ class Packs:
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
-        """Load the indexes that appeared since the last time; one listing of the folder."""
+        """Load the indexes that appeared since the last time, forget those that went; one listing of the folder."""
         with self._lock:
             try:
                 names = os.listdir(self.folder)
             except FileNotFoundError:
                 return
-            indexes = dict(self._indexes)  # replaced whole: other threads are looking things up meanwhile
+            # Replaced whole: other threads are looking things up meanwhile.
+            there = set(names)
+            indexes = {name: index for name, index in self._indexes.items() if name in there}
+            if len(indexes) < len(self._indexes):
+                self._last = None
             for name in names:
                 if name.endswith(".idx") and name not in indexes:
                     try:
@@ -58,6 +62,10 @@ class Packs:
             self._indexes = indexes
             if self._damaged.is_dir():
                 self._bad = {name for name in os.listdir(self._damaged) if "-" in name}
+
+    def indexes(self) -> list[PackIndex]:
+        """The packs as of the last ``refresh``."""
+        return list(self._indexes.values())
 
     def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
         """A pack that holds ``digest`` and was not seen to hold it damaged."""
@@ -99,8 +107,13 @@ class Packs:
         try:
             data = self._bytes(index, packed)
         except FileNotFoundError:
-            self._set_aside(index, digest)
-            raise MissingContent(name, str(digest), "the cache") from None
+            if (self.folder / f"{index.pack.hex()}.idx").exists():
+                self._set_aside(index, digest)  # damage: a pack goes after its index
+                raise MissingContent(name, str(digest), "the cache") from None
+            self.refresh()  # another process collected the pack; what is live in it lies in another one now
+            if (again := self.find(digest)) is None:
+                raise MissingContent(name, str(digest), "the cache") from None
+            return self.read_at(*again, name=name)
         actual = digest_of(data)
         if actual != digest:
             self._set_aside(index, digest)

@@ -146,6 +146,18 @@ def _no_conflict(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("status"), "shows which pointers are in conflict")]
 
 
+def _not_held(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "then the remote holds it")]
+
+
+def _linked(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("unprotect", at.words.arg(error.path)), "makes files of their own of the links")]
+
+
+def _tenant(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(f"ls -ld {quote(error.path)}", "is it gone, or not mounted?")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "big-file": _big_file,
     "chained-hook": _chained_hook,
@@ -156,9 +168,12 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "foreign": _copied,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
+    "linked": _linked,
     "no-conflict": _no_conflict,
     "not-found": _not_found,
+    "not-held": _not_held,
     "one-sided": _one_sided,
+    "only-here": _embedded,
     "other-file-system": _other_file_system,
     "outside": _outside,
     "overlap": _look_around,
@@ -168,8 +183,10 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "reserved": _reserved,
     "special-file": _special,
     "symlink": _symlink,
+    "tenant": _tenant,
     "through-link": _through_link,
     "two-kinds": _two_kinds,
     "unadded": _unadded,
+    "whole": _look_around,
     "whole-project": _whole_project,
 }

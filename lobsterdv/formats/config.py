@@ -71,6 +71,12 @@ KEYS: Final[Mapping[str, Key]] = {
     ),
     "cache.dir": Key("text", None, False, "where content is kept; default: lobsterdv/cache in the git folder"),
     "cache.link": Key("links", ["reflink", "copy"], False, "how files are placed in the work tree, first that works"),
+    "cache.max": Key(
+        "size", 0, False, "`gc` keeps the cache within this size where a remote holds the rest; 0: no limit"
+    ),
+    "cache.keep": Key("text", None, False, "datasets that this limit spares: paths or globs, separated by commas"),
+    "trash.max": Key("size", 20 * 1000**3, False, "the trash is kept within this size, oldest out first"),
+    "trash.days": Key("count", 30, False, "and no longer than this", least=1, most=36500),
 }
 REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "url": Key("text", None, True, "s3://bucket/prefix or a directory"),

@@ -32,6 +32,7 @@ from lobsterdv.ops.past_cache import InPlace, PastCache, past_cache
 from lobsterdv.ops.room import require_room_to_add
 from lobsterdv.ops.sharing import choose, give_back, not_shared, settle, share
 from lobsterdv.ops.targets import by_dataset, check_targets
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, folding_collisions
 
 Outcome = Literal["added", "changed", "unchanged"]
@@ -72,6 +73,7 @@ class AddReport:
     remote: str | None = None
 
 
+@uses_cache
 def add(
     project: Project,
     paths: Sequence[str],

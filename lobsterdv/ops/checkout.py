@@ -24,6 +24,7 @@ from lobsterdv.ops.journal import tidy
 from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_for, require_room_to_check_out
+from lobsterdv.ops.using import uses_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class CheckoutReport:
     failures: list[Failure] = field(default_factory=list)
 
 
+@uses_cache
 def checkout(
     project: Project,
     paths: Sequence[str] = (),

@@ -46,6 +46,11 @@ class Project:
     def jobs(self) -> int:
         return self.config.number("jobs")
 
+    @property
+    def trashes(self) -> tuple[Path, Path]:
+        """Where unsaved files go, and where the cache's contents do: each on its own file system."""
+        return self.state / "trash", self.cache.trash
+
     def remote(self, name: str | None = None) -> Remote:
         """The remote of that name, or the default one. Raises ConfigError for an unknown name."""
         wanted = name or self.config.text("remote") or EMBEDDED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Set
 from itertools import chain
@@ -16,6 +15,7 @@ from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.journal import staging_folder, write_journal
 from lobsterdv.ops.plan import Plan
+from lobsterdv.ops.setting_aside import set_aside
 from lobsterdv.ops.staging import stage_files
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ground import Ground
@@ -58,7 +58,7 @@ def exchange(project: Project, plan: Plan, *, started: float, observer: Observer
 def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | None:
     if not plan.unsaved:
         return None
-    trash = project.state / "trash" / f"{int(started)}-{secrets.token_hex(4)}" / plan.dataset
+    trash = set_aside(project, plan.dataset, "checkout --force", now=started)
     with durable.translating(trash):
         _move_to(trash, plan)
     return trash

@@ -25,6 +25,7 @@ from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
 from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_to_fetch
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import wishes
 
 _PACK_BYTES = 64 << 20  # of small files, so many bytes are fetched again at most when this process is killed
@@ -54,6 +55,7 @@ class FetchReport:
     """Whether free space is so short that a checkout must look closely; None when it was not asked for. Nor is this."""
 
 
+@uses_cache
 def fetch(
     project: Project,
     paths: Sequence[str] = (),

@@ -12,6 +12,7 @@ from lobsterdv.formats.listing import Entry
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select
 from lobsterdv.ops.fetch import fetch, fetch_again
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.views import view_of
 
 
@@ -26,6 +27,7 @@ class PathReport:
     failures: list[Failure] = field(default_factory=list)
 
 
+@uses_cache
 def locate(
     project: Project,
     name: str,

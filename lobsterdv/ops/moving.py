@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from lobsterdv.ops.datasets import (
 from lobsterdv.ops.exchange import remove_paths
 from lobsterdv.ops.gitfiles import ignore_dataset, stage, unignore_dataset
 from lobsterdv.ops.plan import make_plan
+from lobsterdv.ops.setting_aside import set_aside
 from lobsterdv.paths import SafeRelPath, safe_path
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ground import Ground
@@ -152,9 +152,9 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
     place = plan.place
     forget_seen(project.index, str(place))
     if plan.unsaved:
-        trash = project.state / "trash" / f"{int(project.now())}-{secrets.token_hex(4)}" / dataset.path
+        trash = set_aside(project, dataset.path, "remove --data", now=project.now())
         with durable.translating(place):
-            trash.parent.mkdir(parents=True)
+            trash.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(place, trash)
         return trash
     with durable.translating(place):

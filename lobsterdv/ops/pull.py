@@ -10,6 +10,7 @@ from lobsterdv.events import Observer
 from lobsterdv.ops.checkout import CheckoutReport, checkout
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.fetch import FetchReport, fetch, fetch_again
+from lobsterdv.ops.using import uses_cache
 
 
 @dataclass
@@ -19,6 +20,7 @@ class PullReport:
     failures: list[Failure]
 
 
+@uses_cache
 def pull(
     project: Project,
     paths: Sequence[str] = (),

@@ -25,6 +25,7 @@ from lobsterdv.ops.claims import is_plain, known_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Damage
+from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import Wish, wishes
 
 Outcome = Literal["pushed", "up to date", "repaired"]
@@ -77,6 +78,7 @@ class PushReport:
     lacking: list[Damage] = field(default_factory=list)
 
 
+@uses_cache
 def push(
     project: Project,
     paths: Sequence[str] = (),

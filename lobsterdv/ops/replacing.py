@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from lobsterdv.events import Observer, Warned
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.journal import staging_folder
 from lobsterdv.ops.plan import make_plan
+from lobsterdv.ops.setting_aside import set_aside
 
 
 def replace_data(
@@ -54,7 +54,7 @@ def _make_room(project: Project, name: str, target: Path, stage: Path, observer:
         if is_directory:
             target.rename(stage / "old")
         return
-    trash = project.state / "trash" / f"{int(project.now())}-{secrets.token_hex(4)}" / name
-    trash.parent.mkdir(parents=True)
+    trash = set_aside(project, name, "save", now=project.now())
+    trash.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(target, trash)
     observer(Warned(f"{name} had unsaved changes; they are in {trash}"))

@@ -1,0 +1,123 @@
+"""What a remote verifiably holds: contents that a catalog record, its manifest and every object behind it vouch for,
+each asked for by HEAD in this run. What is not asked for counts as not held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lobsterdv import workers
+from lobsterdv.blobs.heads import Heads
+from lobsterdv.blobs.remote import Remote, read_document, records
+from lobsterdv.digest import Digest, Digests
+from lobsterdv.errors import ContentError, FormatError, KeyMissing, NotARemote
+from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.formats.contents import Contents, StoredObject
+from lobsterdv.formats.layout import manifest_key, record_key, segment_key
+from lobsterdv.formats.manifest import segments_in
+from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
+from lobsterdv.ops.claims import claimed_table
+from lobsterdv.ops.connection import connect
+from lobsterdv.ops.context import Project
+
+
+@dataclass
+class Holding:
+    """One remote, asked for as long as this lives; each object once. ``paths`` tell under which dataset a version was
+    pushed."""
+
+    room: Remote
+    rows: list[tuple[str, Pushed]]
+    _heads: Heads = field(init=False)
+    _whole: dict[Digest, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._heads = Heads(self.room, self.room.jobs)
+
+    @property
+    def paths(self) -> dict[Digest, str]:
+        return {row.version: row.path for _, row in self.rows}
+
+    def contents(self, wanted: Iterable[bytes]) -> set[bytes]:
+        """Those of ``wanted`` that the remote holds, whole. Raises RemoteError."""
+        left, held = set(wanted), set()
+        for project_id, row in self.rows:
+            if not left:
+                break
+            try:
+                table = claimed_table(self.room, row.path, row.version, row.manifest)
+            except (ContentError, FormatError, KeyMissing):
+                continue
+            columns = Contents.of(table.contents)
+            hits = [(at, d) for at, d in enumerate(Digests(columns.digests).plain()) if d in left]
+            if not hits or not self._is_whole(project_id, row):
+                continue
+            behind = [(digest, {extent.object for extent in columns[at].extents}) for at, digest in hits]
+            absent = self._heads.absent(_all(objects for _, objects in behind))
+            found = {digest for digest, objects in behind if not objects & absent}
+            held |= found
+            left -= found
+        return held
+
+    def listings(self, versions: Iterable[Digest]) -> set[Digest]:
+        """Those directory versions whose listing the remote's documents tell. Raises RemoteError."""
+        wanted = set(versions)
+        return {
+            row.version for project_id, row in self.rows if row.version in wanted and self._is_whole(project_id, row)
+        }
+
+    def _is_whole(self, project_id: str, row: Pushed) -> bool:
+        """The record, the manifest and its segments are there, with their sizes."""
+        if row.record not in self._whole:
+            try:
+                keys = [(record_key(project_id, row.record), None), *self._documents(row)]
+                self._whole[row.record] = all(workers.each(self._is_there, keys, jobs=self.room.jobs))
+            except (ContentError, FormatError, KeyMissing):
+                self._whole[row.record] = False
+        return self._whole[row.record]
+
+    def _documents(self, row: Pushed) -> Iterator[tuple[str, int | None]]:
+        key = manifest_key(row.version, row.manifest)
+        stored = read_document(self.room, key, row.manifest, name=row.path)
+        yield key, len(stored)
+        for digest in segments_in(stored, what=key):
+            yield segment_key(digest), len(read_document(self.room, segment_key(digest), digest, name=row.path))
+
+    def _is_there(self, wanted: tuple[str, int | None]) -> bool:
+        key, size = wanted
+        try:
+            stat = self.room.store.head(key)
+        except KeyMissing:
+            return False
+        return not stat.archived and (size is None or stat.size == size)
+
+
+def ask(project: Project, remote: str | None, projects: Iterable[str], *, jobs: int | None = None) -> Holding | None:
+    """What ``projects`` (their ids) pushed to a remote; None for the embedded one, which lies on the same disk, and for
+    one where nothing was pushed yet. Raises ConfigError, RemoteError."""
+    config = project.remote(remote)
+    if config.name == EMBEDDED or config.url == project.config.remotes[EMBEDDED].url:
+        return None
+    try:
+        room = connect(project, config, jobs=jobs)
+    except NotARemote as error:
+        if not error.is_empty:
+            raise
+        return None
+    rows = [(project_id, row) for project_id in projects if project_id for row in _pushes(project, room, project_id)]
+    return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True))
+
+
+def _pushes(project: Project, room: Remote, project_id: str) -> list[Pushed]:
+    shelf = f"{room.marker.store_id}/{project_id}"
+    rows = load_pushed(project.index, shelf)
+    new = [
+        Pushed(record.path, record.pointer.digest, record.manifest, digest, record.at)
+        for digest, record in records(room, project_id, known=(row.record for row in rows))
+    ]
+    save_pushed(project.index, shelf, new)
+    return [*rows, *new]
+
+
+def _all(groups: Iterable[set[StoredObject]]) -> set[StoredObject]:
+    return set().union(*groups)
