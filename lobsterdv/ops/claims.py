@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lobsterdv import workers
-from lobsterdv.blobs.remote import Remote, read_document, read_table, records
+from lobsterdv.blobs.remote import Remote, read_document, read_table, records, retired
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
 from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
 from lobsterdv.formats.manifest import Manifest, objects_in, parse_manifest, segments_in
 from lobsterdv.formats.table import Table
-from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
+from lobsterdv.index.pushed import Pushed, forget_pushed, load_pushed, save_pushed
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.wishes import Wish
 
@@ -22,7 +22,8 @@ ALL_HEADS: Final = 1000
 
 def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict[tuple[str, Digest], Pushed]:
     """What the catalog says was pushed, by path and version, oldest first: from memory, and, when a wanted version
-    is not in it, from the records that this machine has not read yet."""
+    is not in it, from the records that this machine has not read yet. Records that were retired meanwhile are out:
+    current versions are asked for one by one, for the others there is one listing."""
     shelf = f"{room.marker.store_id}/{project.project_id}"
     rows = load_pushed(project.index, shelf)
     known = {(row.path, row.version): row for row in rows}
@@ -32,8 +33,28 @@ def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict
             for digest, record in records(room, project.project_id, known=(row.record for row in rows))
         ]
         save_pushed(project.index, shelf, new)
-        known = {(row.path, row.version): row for row in sorted([*rows, *new], key=lambda row: row.at)}
+        rows = sorted([*rows, *new], key=lambda row: row.at)
+        known = {(row.path, row.version): row for row in rows}
+    if any(wish.key in known and not wish.current for wish in wanted):
+        gone = _retired(room, project.project_id, rows)
+        forget_pushed(project.index, shelf, gone)
+        known = {(row.path, row.version): row for row in rows if row not in gone}
     return known
+
+
+def _retired(room: Remote, project_id: str, rows: Sequence[Pushed]) -> list[Pushed]:
+    """Those that are not in the catalog any more. A retirement that was undone left its record there."""
+    names = retired(room, project_id)
+
+    def is_gone(row: Pushed) -> bool:
+        try:
+            room.store.head(record_key(project_id, row.record))
+        except KeyMissing:
+            return True
+        return False
+
+    doubtful = [row for row in rows if row.record in names]
+    return [row for row, gone in zip(doubtful, workers.each(is_gone, doubtful, jobs=room.jobs), strict=True) if gone]
 
 
 def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, project_id: str) -> set[tuple[str, Digest]]:
