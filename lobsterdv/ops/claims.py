@@ -12,7 +12,7 @@ from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingConte
 from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
 from lobsterdv.formats.manifest import Manifest, objects_in, parse_manifest, segments_in
 from lobsterdv.formats.table import Table
-from lobsterdv.index.pushed import Pushed, forget_pushed, load_pushed, save_pushed
+from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.wishes import Wish
 
@@ -22,8 +22,7 @@ ALL_HEADS: Final = 1000
 
 def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict[tuple[str, Digest], Pushed]:
     """What the catalog says was pushed, by path and version, oldest first: from memory, and, when a wanted version
-    is not in it, from the records that this machine has not read yet. Records that were retired meanwhile are out:
-    current versions are asked for one by one, for the others there is one listing."""
+    is not in it, from the records that this machine has not read yet."""
     shelf = f"{room.marker.store_id}/{project.project_id}"
     rows = load_pushed(project.index, shelf)
     known = {(row.path, row.version): row for row in rows}
@@ -33,17 +32,14 @@ def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict
             for digest, record in records(room, project.project_id, known=(row.record for row in rows))
         ]
         save_pushed(project.index, shelf, new)
-        rows = sorted([*rows, *new], key=lambda row: row.at)
-        known = {(row.path, row.version): row for row in rows}
-    if any(wish.key in known and not wish.current for wish in wanted):
-        gone = _retired(room, project.project_id, rows)
-        forget_pushed(project.index, shelf, gone)
-        known = {(row.path, row.version): row for row in rows if row not in gone}
+        known = {(row.path, row.version): row for row in sorted([*rows, *new], key=lambda row: row.at)}
     return known
 
 
-def _retired(room: Remote, project_id: str, rows: Sequence[Pushed]) -> list[Pushed]:
-    """Those that are not in the catalog any more. A retirement that was undone left its record there."""
+def retired_pushes(room: Remote, project_id: str, known: Iterable[Pushed]) -> set[Pushed]:
+    """Those that were retired: not in the catalog any more, although what they placed may still be there. One listing;
+    a retirement that was undone left its record there."""
+    rows = list(known)
     names = retired(room, project_id)
 
     def is_gone(row: Pushed) -> bool:
@@ -54,7 +50,7 @@ def _retired(room: Remote, project_id: str, rows: Sequence[Pushed]) -> list[Push
         return False
 
     doubtful = [row for row in rows if row.record in names]
-    return [row for row, gone in zip(doubtful, workers.each(is_gone, doubtful, jobs=room.jobs), strict=True) if gone]
+    return {row for row, gone in zip(doubtful, workers.each(is_gone, doubtful, jobs=room.jobs), strict=True) if gone}
 
 
 def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, project_id: str) -> set[tuple[str, Digest]]:
