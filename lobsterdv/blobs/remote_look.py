@@ -30,7 +30,6 @@ from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.formats.retirement import MAX_RETIREMENT_BYTES, Retirement, parse_retirement
 from lobsterdv.stores.base import Stat
 
-UNREADABLE = "unreadable-root"
 _KINDS = ("manifests/", "segments/", "objects/")  # in the order in which they may go: names before what they name
 
 
@@ -105,7 +104,7 @@ def named_by(room: Remote, filed: Iterable[Filed]) -> Named:
                 part = read_document(room, keys[-1], digest, name=what)
                 objects |= {item.digest: item.size for item in objects_in(part, "segment", what=keys[-1])}
         except (KeyMissing, CorruptContent, FormatError) as error:
-            raise Refused(what, f"what its push wrote cannot be read ({error})", UNREADABLE) from error
+            raise Refused(what, f"what its push wrote cannot be read ({error})", "unreadable-root") from error
         return keys, objects
 
     for keys, objects in workers.each(read, rows.values(), jobs=room.jobs):
@@ -142,9 +141,11 @@ def _read(room: Remote, key: str, name: Digest, limit: int) -> bytes:
     try:
         data = room.store.read_whole(key, limit=limit)
     except (KeyMissing, CorruptContent) as error:
-        raise Refused(key, f"it is in the catalog and cannot be read ({error})", UNREADABLE) from error
+        raise Refused(key, f"it is in the catalog and cannot be read ({error})", "unreadable-root") from error
     if (actual := digest_of(data)) != name:
-        raise Refused(key, f"it is in the catalog and is corrupt: its bytes are those of {actual.short}", UNREADABLE)
+        raise Refused(
+            key, f"it is in the catalog and is corrupt: its bytes are those of {actual.short}", "unreadable-root"
+        )
     return data
 
 
@@ -152,9 +153,13 @@ def _parsed(data: bytes, key: str) -> Record:
     try:
         record = parse_record(data, what=key)
     except FormatError as error:
-        raise Refused(key, f"it is in the catalog and cannot be understood ({error.problem})", UNREADABLE) from error
+        raise Refused(
+            key, f"it is in the catalog and cannot be understood ({error.problem})", "unreadable-root"
+        ) from error
     if record is None:
-        raise Refused(key, "it is in the catalog and tells of an event that this lobsterdv does not know", UNREADABLE)
+        raise Refused(
+            key, "it is in the catalog and tells of an event that this lobsterdv does not know", "unreadable-root"
+        )
     return record
 
 
@@ -162,4 +167,6 @@ def _retired_in(data: bytes, key: str) -> Retirement:
     try:
         return parse_retirement(data, what=key)
     except FormatError as error:
-        raise Refused(key, f"it is in the catalog and cannot be understood ({error.problem})", UNREADABLE) from error
+        raise Refused(
+            key, f"it is in the catalog and cannot be understood ({error.problem})", "unreadable-root"
+        ) from error

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lobsterdv.blobs.remote import Remote
-from lobsterdv.blobs.remote_look import UNREADABLE
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, Denied, FormatError, KeyMissing, Refused
 from lobsterdv.formats.columns import MAX_BODY_BYTES
@@ -43,7 +42,7 @@ def read_marks(room: Remote) -> list[tuple[str, Mark]]:
                 raise FormatError(stat.key, "its bytes are not those of its name")
             found.append((stat.key, parse_mark(data, what=stat.key)))
         except (KeyMissing, CorruptContent, FormatError) as error:
-            raise Refused(stat.key, f"it is a mark and cannot be read ({error})", UNREADABLE) from error
+            raise Refused(stat.key, f"it is a mark and cannot be read ({error})", "unreadable-root") from error
     return sorted(found, key=lambda pair: pair[1].at)
 
 

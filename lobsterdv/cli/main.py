@@ -47,7 +47,7 @@ COMMANDS: Final = {
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
     "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
     "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
-    "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
+    "remote": Row("remotes", "Set up", "Add, list, choose, remove, trust or clean remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
