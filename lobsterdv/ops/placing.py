@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -17,7 +18,7 @@ from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.upload import send_contents
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import ContentError, FormatError, KeyMissing, Unreachable
+from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent, Unreachable
 from lobsterdv.formats.contents import Contents
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifest_key, record_key, segment_key
@@ -144,12 +145,16 @@ def _is_there(room: Remote, key: str, size: int) -> bool:
 
 def _put(room: Remote, key: str, data: bytes) -> None:
     """Write a document; one that is there already stays, unless it is not whole, or so old that a collection might
-    be about to take it."""
-    if not room.store.put(key, data, if_absent=True) and not _is_there(room, key, len(data)):
-        room.store.put(key, data)
-        if not room.store.is_exact:
-            require_no_sweep(room.store)
-    require(room, key, len(data), name=key)
+    be about to take it. One that a collection takes all the same while it is looked at is written again."""
+    for _ in range(_TRIES):
+        if not room.store.put(key, data, if_absent=True) and not _is_there(room, key, len(data)):
+            room.store.put(key, data)
+            if not room.store.is_exact:
+                require_no_sweep(room.store)
+        with suppress(MissingContent):
+            require(room, key, len(data), name=key)
+            return
+    raise Unreachable(room.url, "push", f"{key} does not stay there")
 
 
 def _base_rows(wish: Wish, placed: Sequence[Pushed]) -> list[Pushed]:
