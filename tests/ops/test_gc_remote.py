@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from lobsterdv.blobs.remote_lock import RemoteLock
 from lobsterdv.errors import Busy, Refused
 from lobsterdv.ops.gc_remote import undo_retirements
+from lobsterdv.stores.base import Store
+from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, checked, error_of
 from tests.ops.remote_life import DAY, START, Years, collect, dangling, look
 from tests.ops.watching import Call, WatchedStore
+from tests.servers import Server
 
 
 @pytest.fixture
@@ -329,3 +334,37 @@ def test_what_was_touched_since_the_first_mark_is_spared(lab: Lab, store: Watche
     assert report.deleted_items == 1 and objects(store) == [key], "the manifest alone"
     years.pass_days(15)
     assert collect(lab).deleted_items == 1 and not objects(store)
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket", "bucket that keeps versions"])
+def test_on_real_stores(lab: Lab, moto: Server, tmp_path: Path, place: str) -> None:
+    """With a grace of two seconds: what a killed push left goes, what is named stays, and nothing else lies there."""
+    made: Store
+    if place == "folder":
+        made = DirectoryStore(tmp_path / "store", create=True)
+    else:
+        bucket = moto.new_bucket()
+        if place != "bucket":
+            moto.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        made = moto.store(bucket)
+    store = WatchedStore(made)
+    lab.use(store)
+    lab.write("kept", b"k" * 9000)
+    lab.add("kept")
+    lab.commit()
+    lab.push()
+    kept = store.keys()
+    abandon(lab)
+    for key in set(store.keys("catalog/")).difference(kept):
+        store.delete(key)
+    lab.project.index.write(lambda connection: connection.execute("delete from pushed"))
+    assert not collect(lab, grace_s=2).deleted_items
+    time.sleep(3.2)
+    assert look(lab, grace_s=2).ripe_items == 2
+    assert collect(lab, grace_s=2).deleted_items == 2
+    left = store.keys()
+    assert [key for key in left if not key.startswith("marks/")] == kept
+    lab.lose_cache()
+    lab.path("kept").unlink()
+    lab.pull()
+    assert lab.read("kept") == b"k" * 9000
