@@ -50,6 +50,23 @@ def drop_settings(git: Git, section: str) -> bool:
     return True
 
 
+def is_whole_clone(git: Git) -> bool:
+    """False for a shallow clone, and for a partial one: what such a clone lacks says nothing. Two processes."""
+    if git.ask("rev-parse", "--is-shallow-repository").strip() != b"false":
+        return False
+    return not git.ask("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$", accept=(0, 1))
+
+
+def commits_here(git: Git, commits: Iterable[str]) -> set[str]:
+    """Those of ``commits`` that this clone has. One process; none without commits."""
+    wanted = sorted(set(commits))
+    if not wanted:
+        return set()
+    out = git.ask("cat-file", "--batch-check", stdin="".join(f"{name}\n" for name in wanted).encode())
+    rows = [line.split(b" ") for line in out.splitlines()]
+    return {name for name, row in zip(wanted, rows, strict=True) if len(row) == 3 and row[1] == b"commit"}
+
+
 def staged_files(git: Git) -> list[Staged]:
     """Regular files that git's index adds to HEAD or changes, before the first commit too. One process."""
     out = git.ask("diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=AMT")

@@ -132,6 +132,19 @@ class ProvingStore:
     def delete(self, key: str) -> None:
         self.inner.delete(key)
 
+    def clock(self) -> float:
+        return self.inner.clock()
+
+    def refresh(self, key: str) -> bool:
+        return self.inner.refresh(key)
+
+    def delete_exact(self, stat: Stat) -> bool:
+        return self.inner.delete_exact(stat)
+
+    @property
+    def is_exact(self) -> bool:
+        return self.inner.is_exact
+
     def close(self) -> None:
         self.inner.close()
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from lobsterdv import workers
 from lobsterdv.blobs.cache import Cache
+from lobsterdv.blobs.grace import GRACE_S
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import (
     ContentError,
@@ -30,8 +31,10 @@ from lobsterdv.formats.layout import (
     manifests_prefix,
     name_in_key,
     parse_marker,
+    record_in_key,
     record_key,
     records_prefix,
+    retired_prefix,
     segment_key,
 )
 from lobsterdv.formats.manifest import Manifest, SegmentRef, join_tables, parse_manifest, parse_segment
@@ -44,12 +47,14 @@ _MAX_MANIFESTS: Final = 100
 
 @dataclass(frozen=True)
 class Remote:
-    """A store that is known to be a remote: its marker was read and understood."""
+    """A store that is known to be a remote: its marker was read and understood. ``grace_s`` is what collections there
+    keep to, in seconds."""
 
     store: Store
     cache: Cache
     marker: Marker
     jobs: int
+    grace_s: float = GRACE_S
 
     @property
     def url(self) -> str:
@@ -150,11 +155,8 @@ def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list
     skip = set(known)
     names = []
     for stat in remote.store.list(records_prefix(project_id)):
-        try:
-            digest = name_in_key(stat.key, what=stat.key)
-        except FormatError:
-            continue
-        if digest not in skip:
+        digest = record_in_key(stat.key, project_id)
+        if digest is not None and digest not in skip:
             names.append(digest)
 
     def read(digest: Digest) -> tuple[Digest, Record | None]:
@@ -166,6 +168,18 @@ def records(remote: Remote, project_id: str, *, known: Iterable[Digest]) -> list
             return digest, None
 
     return [(digest, record) for digest, record in workers.each(read, names, jobs=remote.jobs) if record is not None]
+
+
+def retired(remote: Remote, project_id: str) -> set[Digest]:
+    """Records of the project that were ever retired; one whose retirement was undone is there again. One listing."""
+    prefix = retired_prefix(project_id)
+    found = set()
+    for stat in remote.store.list(prefix):
+        try:
+            found.add(name_in_key(stat.key.removeprefix(prefix).partition("/")[0], what=stat.key))
+        except FormatError:
+            continue
+    return found
 
 
 def _segments_for(manifest: Manifest, below: Collection[str]) -> list[SegmentRef]:

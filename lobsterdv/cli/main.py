@@ -51,7 +51,7 @@ COMMANDS: Final = {
     "drop": Row("room", "Make room", "Give up local copies of what the remote holds."),
     "gc": Row("room", "Make room", "Take out of the cache what nothing names any more."),
     "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
-    "remote": Row("remotes", "Set up", "Add, list, choose, remove or trust remotes."),
+    "remote": Row("remotes", "Set up", "Add, list, choose, remove, trust or clean remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),

@@ -195,23 +195,53 @@ def _other_worktree(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(f"lobsterdv -C {quote(error.path)} undelete {name}", "brings it back there")]
 
 
+def _clock(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy("date -u", "is this machine's clock right? Else set it, or ask whoever runs the server")]
+
+
+def _expired(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "by whoever has this version")]
+
+
+def _list(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.again(), "if it happens again, the server loses parts of its lists: never collect there")]
+
+
+def _lost(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("push", "--all"), "by everyone who pushes there: writes again what is missing")]
+
+
+def _shallow(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.git("fetch", "--unshallow"), "or do it from a whole clone")]
+
+
+def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
+    repair = at.words.ldv("verify", "--remote", "--all", "--repair")
+    return [Remedy(repair, "in the project that it belongs to, by whoever has the data"),
+            Remedy("pip install -U lobsterdv", "if a newer one wrote it")]  # fmt: skip
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
     "chained-hook": _chained_hook,
+    "clock": _clock,
     "collision": _collision,
     "directory": _directory,
     "embedded": _embedded,
     "exists": _exists,
+    "expired": _expired,
     "foreign": _copied,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
-    "no-conflict": _no_conflict,
     "linked": _linked,
-    "not-found": _not_found,
-    "one-sided": _one_sided,
+    "list": _list,
+    "lost": _lost,
+    "no-conflict": _no_conflict,
     "no-tenant": _no_tenant,
+    "not-found": _not_found,
     "not-held": _not_held,
+    "one-sided": _one_sided,
     "only-here": _embedded,
     "other-file-system": _other_file_system,
     "other-worktree": _other_worktree,
@@ -221,6 +251,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "own-hook": _own_hook,
     "part": _part,
     "reserved": _reserved,
+    "shallow": _shallow,
     "special-file": _special,
     "symlink": _symlink,
     "tenant": _tenant,
@@ -229,6 +260,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "two-kinds": _two_kinds,
     "unadded": _unadded,
     "unnamed-input": _unnamed_input,
+    "unreadable-root": _unreadable_root,
     "whole": _look_around,
     "whole-project": _whole_project,
     "worktree": _worktree,

@@ -1,4 +1,4 @@
-"""The commands of ``lobsterdv remote``: add, list, default, remove, trust. None of them talks to a remote."""
+"""The commands of ``lobsterdv remote``: add, list, default, remove, trust, gc. Only gc talks to a remote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lobsterdv.cli.options import common, no_stage_option, remote_names, verb
+from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import following, quote, safe
 
@@ -20,7 +20,7 @@ REPORT = "lobsterdv.ops.remotes:RemotesReport"
 @common
 @click.pass_context
 def remote_command(ctx: click.Context) -> Done | None:
-    """Add, list, choose, remove or trust remotes.
+    """Add, list, choose, remove, trust or clean remotes.
 
     A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
     credentials never are. Without a subcommand the remotes are listed.
@@ -127,5 +127,27 @@ def trust_command(session: Session, name: str) -> Done:
     return Done(report, lines=[f"{name} ({safe(remote.url)} at {safe(endpoint)}) is trusted on this machine"])
 
 
-for _command in (add_command, list_command, default_command, remove_command, trust_command):
+@verb("gc", report="lobsterdv.ops.gc_remote:RemoteGcReport")
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=remote_names)
+@click.option("--yes", is_flag=True, help="Do it; without, nothing is changed anywhere.")
+@click.option("--undo", is_flag=True, help="Bring back what was retired in the last 30 days; nothing else.")
+@click.option("--only", metavar="PATH", multiple=True, shell_complete=dataset_names, help="Retire only this dataset.")
+@jobs_option
+@click.pass_obj
+def gc_command(
+    session: Session, name: str | None, yes: bool, undo: bool, only: tuple[str, ...], jobs: int | None
+) -> Done:
+    """Free room at a remote.
+
+    Retires this project's versions that no branch, tag, stash, reflog, index or work tree of this clone names; what
+    others pushed, from commits that this clone does not know, stays. Retired versions stay for 30 days (--undo). Then
+    what nothing names is noted, and at the earliest 14 days later a second run deletes it, if it is still so. Run it
+    now and then; whoever pushes meanwhile loses nothing. Shows what it would do, until --yes.
+    """
+    from lobsterdv.cli.room_remote import collect_remote  # noqa: PLC0415 - start-up time
+
+    return collect_remote(session, name, only=only, yes=yes, undo=undo, jobs=jobs)
+
+
+for _command in (add_command, list_command, default_command, remove_command, trust_command, gc_command):
     remote_command.add_command(_command)

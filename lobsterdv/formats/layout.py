@@ -12,6 +12,9 @@ from lobsterdv.errors import FormatError, NotARemote, UnknownFeature, UnknownFor
 from lobsterdv.formats.yamlio import FORMAT
 
 MARKER: Final = "lobsterdv.json"
+LOCKS: Final = "locks/"
+MARKS: Final = "marks/"
+CATALOG: Final = "catalog/"
 MAX_MARKER_BYTES: Final = 64 << 10
 PROJECT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -42,6 +45,32 @@ def records_prefix(project_id: str) -> str:
 
 def record_key(project_id: str, record: Digest) -> str:
     return f"{records_prefix(project_id)}{record.hex()}.yaml"
+
+
+def retired_prefix(project_id: str) -> str:
+    return f"{records_prefix(project_id)}retired/"
+
+
+def retirement_key(project_id: str, record: Digest, retirement: Digest) -> str:
+    return f"{retired_prefix(project_id)}{record.hex()}/{retirement.hex()}.yaml"
+
+
+def mark_key(mark: Digest) -> str:
+    return f"{MARKS}{mark.hex()}"
+
+
+def is_held(lock_key: str) -> bool:
+    """Whether a key below ``locks/`` is that of a lock that somebody has, not only asks for."""
+    return lock_key.startswith(LOCKS) and lock_key.endswith(".held")
+
+
+def record_in_key(key: str, project_id: str) -> Digest | None:
+    """The record that lies under this key; None for a key of any other form."""
+    try:
+        digest = name_in_key(key, what=key)
+    except FormatError:
+        return None
+    return digest if record_key(project_id, digest) == key else None
 
 
 def name_in_key(key: str, *, what: str) -> Digest:

@@ -1,4 +1,4 @@
-"""The run record: what one run of a command or of Python code was given, made and met (docs/format.md, section 8.4).
+"""The run record: what one run of a command or of Python code was given, made and met (docs/format.md, section 8.6).
 
 A pointer holds what is equal for equal work; what differs from run to run is here: when, who, where, from which
 commit, how long. Written once, never changed; its name is the BLAKE3 of its bytes.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lobsterdv import workers
-from lobsterdv.blobs.remote import Remote, read_document, read_table, records
+from lobsterdv.blobs.remote import Remote, read_document, read_table, records, retired
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
 from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
@@ -34,6 +34,23 @@ def known_pushes(project: Project, room: Remote, wanted: Sequence[Wish]) -> dict
         save_pushed(project.index, shelf, new)
         known = {(row.path, row.version): row for row in sorted([*rows, *new], key=lambda row: row.at)}
     return known
+
+
+def retired_pushes(room: Remote, project_id: str, known: Iterable[Pushed]) -> set[Pushed]:
+    """Those that were retired: not in the catalog any more, although what they placed may still be there. One listing;
+    a retirement that was undone left its record there."""
+    rows = list(known)
+    names = retired(room, project_id)
+
+    def is_gone(row: Pushed) -> bool:
+        try:
+            room.store.head(record_key(project_id, row.record))
+        except KeyMissing:
+            return True
+        return False
+
+    doubtful = [row for row in rows if row.record in names]
+    return {row for row, gone in zip(doubtful, workers.each(is_gone, doubtful, jobs=room.jobs), strict=True) if gone}
 
 
 def still_complete(room: Remote, claims: Sequence[tuple[Wish, Pushed]], *, project_id: str) -> set[tuple[str, Digest]]:

@@ -15,7 +15,7 @@ from lobsterdv.digest import Digest, digest_of, listing_digest
 from lobsterdv.errors import CorruptContent, FormatError, KeyMissing, Unavailable
 from lobsterdv.formats.columns import MAX_BODY_BYTES
 from lobsterdv.formats.contents import Contents, StoredObject
-from lobsterdv.formats.layout import manifest_key, name_in_key, record_key, records_prefix, segment_key
+from lobsterdv.formats.layout import manifest_key, record_in_key, record_key, records_prefix, segment_key
 from lobsterdv.formats.listing import Listing, encode_listing
 from lobsterdv.formats.manifest import join_tables, parse_manifest, parse_segment
 from lobsterdv.formats.record import MAX_RECORD_BYTES, parse_record
@@ -63,10 +63,8 @@ def read_catalog(project: Project, room: Remote, wanted: Sequence[Wish], *, reme
     memory = {row.record: row for row in known}
     names = set()
     for stat in room.store.list(records_prefix(project.project_id)):
-        try:
-            names.add(name_in_key(stat.key, what=stat.key))
-        except FormatError:
-            continue
+        if (name := record_in_key(stat.key, project.project_id)) is not None:
+            names.add(name)
     todo = [name for name in sorted(names) if name not in memory or (memory[name].path, memory[name].version) in keys]
 
     def read(name: Digest) -> tuple[Pushed | None, State | None, str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -10,13 +11,14 @@ from typing import Final
 
 from lobsterdv import workers
 from lobsterdv.blobs.bases import Bases
+from lobsterdv.blobs.grace import is_old, require_no_sweep, took_long
 from lobsterdv.blobs.heads import Heads, require
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.upload import send_contents
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import ContentError, FormatError, KeyMissing
+from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent, Unreachable
 from lobsterdv.formats.contents import Contents
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifest_key, record_key, segment_key
@@ -35,6 +37,7 @@ from lobsterdv.ops.context import Project
 from lobsterdv.ops.resolve import entries_of
 from lobsterdv.ops.wishes import Wish
 
+_TRIES: Final = 3
 BASES: Final = 4
 """So many earlier versions of a dataset are searched for contents that are already placed."""
 BASE_ENTRIES: Final = 1 << 18
@@ -65,33 +68,46 @@ def send_version(
     jobs: int,
     progress: Callable[[int], None],
 ) -> Pushed:
-    """Place one version, in the order of the protocol. Raises MissingContent when neither side has its bytes."""
+    """Place one version, in the order of the protocol. What it names was seen there lately, by the store's clock, when
+    the record is written and when it is there; else all is looked at again, and what went is sent again.
+
+    Raises MissingContent when neither side has its bytes, Busy while a collection deletes at a store where it could
+    hit what was refreshed."""
     pointer = wish.pointer
     tables = _base_tables(room, wish, _base_rows(wish, placed))
     entries = entries_of(project, wish.path, pointer, tables=tables.values())
-    contents = send_contents(
-        room,
-        source,
-        Entries.of(entries),
-        Bases(list(tables.values())),
-        _elsewhere(room, [*known, *placed], set(tables)),
-        storage,
-        heads,
-        part_threshold=part_threshold,
-        jobs=jobs,
-        name=wish.path,
-        progress=progress,
-    )
-    table = Table(entries if pointer.is_directory else (), contents)
-    stored = _write_manifest(room, wish, table, jobs=jobs)
-    manifest = digest_of(stored)
+    before = [*known, *placed]
+    for _ in range(_TRIES):
+        contents = send_contents(
+            room,
+            source,
+            Entries.of(entries),
+            Bases(list(tables.values())),
+            _elsewhere(room, before, set(tables)),
+            storage,
+            heads,
+            part_threshold=part_threshold,
+            jobs=jobs,
+            name=wish.path,
+            progress=progress,
+        )
+        began = room.store.clock()
+        stored = _write_manifest(room, wish, Table(entries if pointer.is_directory else (), contents), jobs=jobs)
+        if not heads.still(contents.objects) or took_long(began, room.store.clock(), room.grace_s):
+            continue
+        row, encoded = _record(project, wish, digest_of(stored), signer)
+        _put(room, record_key(signer.project_id, row.record), encoded)
+        if heads.still(contents.objects) and not took_long(began, room.store.clock(), room.grace_s):
+            # A kept manifest means: it is there.
+            room.cache.keep_remote(room.kept(manifest_key(pointer.digest, row.manifest)), stored)
+            return row
+    raise Unreachable(room.url, "push", f"what {wish.path} consists of does not stay there long enough to be named")
+
+
+def _record(project: Project, wish: Wish, manifest: Digest, signer: Signer) -> tuple[Pushed, bytes]:
     at = datetime.fromtimestamp(project.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    record = Record(wish.path, pointer, manifest, at, signer.by, signer.host, wish.commit)
-    encoded = encode_record(record)
-    name = digest_of(encoded)
-    _put(room, record_key(signer.project_id, name), encoded)
-    room.cache.keep_remote(room.kept(manifest_key(pointer.digest, manifest)), stored)  # a kept one means: it is there
-    return Pushed(wish.path, pointer.digest, manifest, name, at)
+    encoded = encode_record(Record(wish.path, wish.pointer, manifest, at, signer.by, signer.host, wish.commit))
+    return Pushed(wish.path, wish.pointer.digest, manifest, digest_of(encoded), at), encoded
 
 
 def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> bytes:
@@ -119,19 +135,26 @@ def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> byt
 
 
 def _is_there(room: Remote, key: str, size: int) -> bool:
-    """One HEAD: a conditional PUT would send all of the document to learn that."""
+    """One HEAD: a conditional PUT would send all of the document to learn that. One that is old counts as absent."""
     try:
         stat = room.store.head(key)
     except KeyMissing:
         return False
-    return stat.size == size and not stat.archived
+    return stat.size == size and not stat.archived and not is_old(stat.modified, room.store.clock(), room.grace_s)
 
 
 def _put(room: Remote, key: str, data: bytes) -> None:
-    """Write a document; one that is there already stays, unless it is not whole."""
-    if not room.store.put(key, data, if_absent=True) and room.store.head(key).size != len(data):
-        room.store.put(key, data)
-    require(room, key, len(data), name=key)
+    """Write a document; one that is there already stays, unless it is not whole, or so old that a collection might
+    be about to take it. One that a collection takes all the same while it is looked at is written again."""
+    for _ in range(_TRIES):
+        if not room.store.put(key, data, if_absent=True) and not _is_there(room, key, len(data)):
+            room.store.put(key, data)
+            if not room.store.is_exact:
+                require_no_sweep(room.store)
+        with suppress(MissingContent):
+            require(room, key, len(data), name=key)
+            return
+    raise Unreachable(room.url, "push", f"{key} does not stay there")
 
 
 def _base_rows(wish: Wish, placed: Sequence[Pushed]) -> list[Pushed]:

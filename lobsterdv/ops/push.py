@@ -21,7 +21,7 @@ from lobsterdv.errors import LobsterError, MissingContent, RemoteError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
-from lobsterdv.ops.claims import is_plain, known_pushes, still_complete
+from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Damage
@@ -110,6 +110,9 @@ def push(
         wanted = [replace(w, pointer=replace(w.pointer, storage="plain")) if w.current else w for w in wanted]
     known = known_pushes(project, room, wanted)
     claimed = [w for w in wanted if w.current and w.key in known]
+    # Records of current versions are asked for one by one.
+    older = [known[w.key] for w in wanted if not w.current and w.key in known]
+    retired = retired_pushes(room, project.project_id, older) if older else set()
     damaged = _check_known(project, room, claimed, known, observer)
     forget_pushed(project.index, _shelf(project, room), (known[w.key] for w in damaged))
     lumped = [w for w in claimed if w not in damaged and w.pointer.storage == "plain" and not _plain(room, w, known)]
@@ -118,8 +121,8 @@ def push(
         for w in claimed
         if w not in damaged and w not in lumped
     ]
-    report.skipped_versions = sum(1 for w in wanted if w.key in known) - len(claimed)
-    todo = [w for w in wanted if w.key not in known or w in damaged or w in lumped]
+    report.skipped_versions = len(older) - len(retired)
+    todo = [w for w in wanted if w.key not in known or known[w.key] in retired or w in damaged or w in lumped]
     if todo:
         terms = _Terms(
             storage_for(config.text("compression") or "auto"),

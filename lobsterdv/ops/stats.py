@@ -26,7 +26,7 @@ from lobsterdv.errors import (
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.config import EMBEDDED
-from lobsterdv.formats.layout import manifest_key, name_in_key, records_prefix, segment_key
+from lobsterdv.formats.layout import manifest_key, record_in_key, records_prefix, segment_key
 from lobsterdv.formats.manifest import Manifest, parse_manifest, parse_segment
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.connection import connect
@@ -117,10 +117,8 @@ def _pushes(project: Project, room: Remote) -> list[Pushed]:
     shelf = f"{room.marker.store_id}/{project.project_id}"
     names = set()
     for stat in room.store.list(records_prefix(project.project_id)):
-        try:
-            names.add(name_in_key(stat.key, what=stat.key))
-        except FormatError:
-            continue
+        if (name := record_in_key(stat.key, project.project_id)) is not None:
+            names.add(name)
     rows = [row for row in load_pushed(project.index, shelf) if row.record in names]
     if len(rows) < len(names):
         known = [row.record for row in rows]

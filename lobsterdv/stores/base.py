@@ -16,7 +16,8 @@ class Stat:
     """What a store says of one key.
 
     ``modified`` is seconds since 1970 by the store's own clock. ``etag`` is opaque: compare it, never
-    take it for a hash. ``archived`` means that the bytes cannot be read until they are restored.
+    take it for a hash. ``archived`` means that the bytes cannot be read until they are restored. ``version`` is the id
+    of a versioned bucket, as ``head`` tells it.
     """
 
     key: str
@@ -24,6 +25,7 @@ class Stat:
     modified: float
     etag: str = ""
     archived: bool = False
+    version: str = ""
 
 
 @runtime_checkable
@@ -95,6 +97,24 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a key; no error when it is not there."""
+
+    def clock(self) -> float:
+        """Seconds since 1970 by the clock that ``modified`` is of, now or when the store last answered. Costs nothing
+        after any other request; may write and remove something where the store has no other way."""
+
+    def refresh(self, key: str) -> bool:
+        """Make ``modified`` of a value now, durably, without sending it; False when the store cannot do that. Raises as
+        ``head``. Look at ``modified`` afterwards."""
+
+    def delete_exact(self, stat: Stat) -> bool:
+        """Remove a value if it is still the one that ``head`` told of; False when it is another by now, or gone.
+
+        Where ``is_exact`` a value written or refreshed after that ``head`` is never hit. Raises Denied, RemoteError.
+        """
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``delete_exact``, anyone's, cannot hit what this store wrote or refreshed last."""
 
     def close(self) -> None:
         """Let go of connections. The store must not be used afterwards."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from lobsterdv import durable, temps
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LocalIOError, Unreachable
 from lobsterdv.stores.base import Stat
+from lobsterdv.stores.file_clock import FileClock
 from lobsterdv.stores.keys import check_key, check_prefix
 from lobsterdv.stores.parts import MIB, check_all_sent, check_part, count_parts
 
@@ -34,6 +35,7 @@ class DirectoryStore:
         self._create = create
         self._part_size = part_size
         self._folders: set[Path] = set()  # known to be real folders below the root
+        self._clock = FileClock()
 
     def head(self, key: str) -> Stat:
         path = self._path(key)
@@ -93,6 +95,47 @@ class DirectoryStore:
             with suppress(FileNotFoundError):
                 self._check_folder(path.parent)
                 path.unlink()
+
+    def clock(self) -> float:
+        return self._clock.now(self._root.parent if self._create and not self._root.is_dir() else self._root)
+
+    def refresh(self, key: str) -> bool:
+        path = self._path(key)
+        with self.translating("read", key):
+            self._check_folder(path.parent)
+            try:
+                os.utime(path, follow_symlinks=False)
+            except PermissionError:
+                return False  # another user's file: it can be replaced, not touched
+            with self._open(key) as fd:
+                durable.sync_file(fd)
+        return True
+
+    def delete_exact(self, stat: Stat) -> bool:
+        """Away from its name first, and then looked at: what was refreshed until then gets its name back."""
+        path = self._path(stat.key)
+        with self.translating("delete", stat.key):
+            self._check_root()
+            grave = temps.temp_path(path.parent)
+            try:
+                self._check_folder(path.parent)
+                if _stat(stat.key, path.lstat()) != stat:
+                    return False
+                path.rename(grave)
+            except FileNotFoundError:
+                return False
+            if _stat(stat.key, grave.lstat()) == stat:
+                grave.unlink()
+                return True
+            with suppress(FileExistsError):  # somebody has sent it anew meanwhile
+                os.link(grave, path)
+            durable.sync_folder(path.parent)
+            grave.unlink()
+            return False
+
+    @property
+    def is_exact(self) -> bool:
+        return True
 
     def close(self) -> None:
         pass

@@ -48,6 +48,20 @@ class DistrustingStore:
     def delete(self, key: str) -> None:
         self._inner.delete(key)
 
+    def clock(self) -> float:
+        return self._inner.clock()
+
+    def refresh(self, key: str) -> bool:
+        self._refuse(key)
+        return self._inner.refresh(key)
+
+    def delete_exact(self, stat: Stat) -> bool:
+        return self._inner.delete_exact(stat)
+
+    @property
+    def is_exact(self) -> bool:
+        return self._inner.is_exact
+
     def close(self) -> None:
         pass
 

@@ -65,6 +65,30 @@ class MemoryStore:
         with self._lock:
             self._values.pop(key, None)
 
+    def clock(self) -> float:
+        return self.now
+
+    def refresh(self, key: str) -> bool:
+        check_key(key)
+        with self._lock:
+            if key not in self._values:
+                raise KeyMissing(key, self.url)
+            self._writes += 1
+            value, old = self._values[key]
+            self._values[key] = value, Stat(key, old.size, self.now, etag=str(self._writes))
+        return True
+
+    def delete_exact(self, stat: Stat) -> bool:
+        with self._lock:
+            if self._values.get(stat.key, (b"", None))[1] != stat:
+                return False
+            del self._values[stat.key]
+        return True
+
+    @property
+    def is_exact(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 

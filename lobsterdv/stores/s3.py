@@ -8,6 +8,7 @@ at its first refusal and left out from then on.
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from lobsterdv.stores.s3_upload import S3Upload, crc32_of
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
+        CopyObjectRequestTypeDef,
         GetObjectOutputTypeDef,
         GetObjectRequestTypeDef,
         ListObjectsV2OutputTypeDef,
@@ -58,7 +60,8 @@ class S3Store:
         away = found.get("StorageClass", "") in _ARCHIVE_CLASSES or bool(found.get("ArchiveStatus"))
         restored = 'ongoing-request="false"' in found.get("Restore", "")
         modified = found["LastModified"].timestamp()
-        return Stat(key, found["ContentLength"], modified, found.get("ETag", "").strip('"'), away and not restored)
+        etag, version = found.get("ETag", "").strip('"'), found.get("VersionId", "")
+        return Stat(key, found["ContentLength"], modified, etag, away and not restored, version)
 
     def crc32(self, key: str) -> int | None:
         """Of a value of one part that was sent with a CRC32, which the server verified and kept."""
@@ -134,6 +137,65 @@ class S3Store:
             if code_of(error) != "NoSuchKey":
                 raise calls.translated(error, DELETE, key) from error
 
+    def clock(self) -> float:
+        """From the Date of the latest answer; a server that gives none is asked through a value of its own."""
+        if self._calls.date is None:
+            key = f"locks/clock-{secrets.token_hex(8)}"
+            self.put(key, b"")
+            try:
+                return self._calls.date or self.head(key).modified
+            finally:
+                self.delete(key)
+        return self._calls.date
+
+    def refresh(self, key: str) -> bool:
+        """By a copy onto itself, which not every server takes, nor of more than 5 GiB."""
+        calls = self._calls
+        full = calls.key(key)
+        request: CopyObjectRequestTypeDef = {
+            "Bucket": calls.bucket,
+            "Key": full,
+            "CopySource": {"Bucket": calls.bucket, "Key": full},
+            "MetadataDirective": "REPLACE",
+        }
+        self.options.add_storage(request)
+        if calls.sends_checksums:
+            request["ChecksumAlgorithm"] = "CRC32"  # `verify --checksums` goes on comparing it
+        try:
+            answer = calls.attempt(lambda client: client.copy_object(**request))
+        except foreign_errors() as error:
+            found = calls.translated(error, WRITE, key)
+            if isinstance(found, KeyMissing):
+                raise found from error
+            return False
+        calls.note_version(answer.get("VersionId", ""))
+        return "CopyObjectResult" in answer
+
+    def delete_exact(self, stat: Stat) -> bool:
+        """By its version's id in a bucket that keeps versions; elsewhere as exactly as a HEAD before it makes it."""
+        calls = self._calls
+        full = calls.key(stat.key)
+        try:
+            if self.head(stat.key) != stat:
+                return False
+            if stat.version:
+                calls.attempt(
+                    lambda client: client.delete_object(Bucket=calls.bucket, Key=full, VersionId=stat.version)
+                )
+            else:
+                calls.attempt(lambda client: client.delete_object(Bucket=calls.bucket, Key=full))
+        except KeyMissing:
+            return False
+        except foreign_errors() as error:
+            if code_of(error) not in ("NoSuchKey", "NoSuchVersion"):
+                raise calls.translated(error, DELETE, stat.key) from error
+            return False
+        return True
+
+    @property
+    def is_exact(self) -> bool:
+        return self._calls.keeps_versions
+
     def close(self) -> None:
         self._calls.close()
 
@@ -148,8 +210,11 @@ class S3Store:
             request["ChecksumCRC32"] = crc
         if conditional:
             request["IfNoneMatch"] = "*"
-        if "ETag" not in client.put_object(**request):
+        answer = client.put_object(**request)
+        if "ETag" not in answer:
             raise self._calls.not_s3(WRITE)
+        self._calls.note_version(answer.get("VersionId", ""))
+        self._calls.note_date(answer)
 
     def _ways(self, if_absent: bool) -> Sequence[tuple[bool, bool]]:
         """(conditional, checked), best first: the ways to write that this server may still take."""

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from lobsterdv.errors import KeyMissing, LobsterError, NoBucket, Unreachable
@@ -26,7 +27,8 @@ DELETE = "s3:DeleteObject"
 
 
 class S3Calls:
-    """Used by every thread of a store. ``sends_*`` is what the server was not seen to refuse, so far."""
+    """Used by every thread of a store. ``sends_*`` is what the server was not seen to refuse, so far; ``date`` the time
+    of its latest answer by its own clock; ``keeps_versions`` whether the latest write became a version of its own."""
 
     def __init__(self, options: S3Options, *, client: S3Client | None, credentials: S3Credentials | None) -> None:
         self.options = options
@@ -40,6 +42,8 @@ class S3Calls:
         self._lent = client is not None  # and then not ours to close
         self._connecting = threading.Lock()
         self._bucket_seen = False
+        self.date: float | None = None
+        self.keeps_versions = False
 
     def key(self, key: str) -> str:
         """The key in the bucket. Raises UsageError when the whole is no key."""
@@ -67,8 +71,20 @@ class S3Calls:
                 self.pause(number)
             else:
                 self._bucket_seen = True
-                return answer
-        return call(client)
+                return self.note_date(answer)
+        return self.note_date(call(client))
+
+    def note_date(self, answer: T) -> T:
+        """What every answer tells besides: the server's clock."""
+        if isinstance(answer, dict):
+            facts = answer.get("ResponseMetadata", {})
+            told = facts.get("HTTPHeaders", {}).get("date", "")
+            if told:
+                try:
+                    self.date = parsedate_to_datetime(told).timestamp()
+                except ValueError:
+                    pass
+        return answer
 
     def translated(self, error: Exception, action: str, key: str) -> LobsterError:
         """Our error for botocore's. The first missing key makes sure that the bucket is there at all."""
@@ -83,6 +99,10 @@ class S3Calls:
                     return about_bucket
             self._bucket_seen = True
         return found
+
+    def note_version(self, version: str) -> None:
+        """Of a write's answer. A bucket whose versioning is suspended says ``null``, and overwrites."""
+        self.keeps_versions = version not in ("", "null")
 
     def not_s3(self, action: str) -> Unreachable:
         """The error for a success that lacks what every S3 answer has: a login page, a proxy, a web server."""

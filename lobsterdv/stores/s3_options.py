@@ -10,7 +10,11 @@ from lobsterdv.stores.parts import GIB, MIB, TIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ServerSideEncryptionType, StorageClassType
-    from mypy_boto3_s3.type_defs import CreateMultipartUploadRequestTypeDef, PutObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        CopyObjectRequestTypeDef,
+        CreateMultipartUploadRequestTypeDef,
+        PutObjectRequestTypeDef,
+    )
 
 MIN_PART: Final = 5 * MIB  # S3's limits: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PART: Final = 5 * GIB
@@ -54,7 +58,9 @@ class S3Options:
         if min(self.part_size, self.concurrency, self.attempts) < 1:
             raise ConfigError("S3 options", "part_size, concurrency and attempts are at least 1")
 
-    def add_storage(self, request: PutObjectRequestTypeDef | CreateMultipartUploadRequestTypeDef) -> None:
+    def add_storage(
+        self, request: PutObjectRequestTypeDef | CreateMultipartUploadRequestTypeDef | CopyObjectRequestTypeDef
+    ) -> None:
         """Add to a boto3 request how the bytes shall be kept."""
         if self.storage_class:
             request["StorageClass"] = cast("StorageClassType", self.storage_class)

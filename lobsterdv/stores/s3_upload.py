@@ -88,7 +88,7 @@ class S3Upload:
         check_all_sent(self._parts, self.part_count)
         parts = [self._parts[number] for number in range(self.part_count)]
         try:
-            self._calls.attempt(
+            answer = self._calls.attempt(
                 lambda client: client.complete_multipart_upload(
                     Bucket=self._calls.bucket,
                     Key=self._calls.key(self._key),
@@ -96,6 +96,7 @@ class S3Upload:
                     MultipartUpload={"Parts": parts},
                 )
             )
+            self._calls.note_version(answer.get("VersionId", ""))
         except foreign_errors() as error:
             # Our own success, whose answer was lost, leaves no upload; so does another's of the same value.
             if (is_exists(error) or code_of(error) == "NoSuchUpload") and self._value_is_there():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -252,3 +253,58 @@ def test_the_url_holds_no_secret(store: Store, kind: str, request: pytest.Fixtur
     if kind in ("moto", "seaweedfs", "rclone"):
         server: Server = request.getfixturevalue(kind)
         assert server.secret_key not in store.url + repr(vars(store))
+
+
+def test_refreshing_makes_a_value_young_and_keeps_its_bytes(store: Store) -> None:
+    """What a push relies on must not look old to whoever collects garbage."""
+    store.put("objects/ab/x", b"data")
+    before = store.head("objects/ab/x")
+    if isinstance(store, MemoryStore):
+        store.now += 1
+    else:
+        time.sleep(1.1)  # S3 tells whole seconds
+    if store.refresh("objects/ab/x"):
+        after = store.head("objects/ab/x")
+        assert after.modified > before.modified
+        assert abs(store.clock() - after.modified) < 60
+        assert store.delete_exact(before) is False
+    assert store.read_whole("objects/ab/x", limit=9) == b"data"
+    with pytest.raises(KeyMissing):
+        store.refresh("objects/ab/none")
+
+
+def test_only_the_value_that_was_looked_at_is_deleted(store: Store) -> None:
+    store.put("objects/ab/x", b"data")
+    seen = store.head("objects/ab/x")
+    store.put("objects/ab/x", b"other")
+    assert store.delete_exact(seen) is False
+    assert store.read_whole("objects/ab/x", limit=9) == b"other"
+    assert store.delete_exact(store.head("objects/ab/x")) is True
+    with pytest.raises(KeyMissing):
+        store.head("objects/ab/x")
+    assert store.delete_exact(seen) is False
+
+
+def test_a_bucket_that_keeps_versions_loses_only_the_old_one(moto: Server) -> None:
+    """A refresh between a collector's look and its deletion survives."""
+    bucket = moto.new_bucket()
+    moto.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    store = moto.store(bucket)
+    store.put("objects/ab/x", b"data")
+    assert store.is_exact
+    seen = store.head("objects/ab/x")
+    assert seen.version
+    assert store.refresh("objects/ab/x")
+    assert store.is_exact
+    moto.client.delete_object(Bucket=bucket, Key="objects/ab/x", VersionId=seen.version)  # as delete_exact does, late
+    assert store.read_whole("objects/ab/x", limit=9) == b"data"
+    assert store.delete_exact(seen) is False
+    assert store.delete_exact(store.head("objects/ab/x")) is True
+    assert not list(store.list(""))
+    assert not moto.store(moto.new_bucket()).is_exact
+
+
+def test_the_stores_clock(store: Store) -> None:
+    store.put("a", b"1")
+    assert abs(store.clock() - store.head("a").modified) < 60
+    assert [stat.key for stat in store.list("")] == ["a"], "asking leaves nothing behind"

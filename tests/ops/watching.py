@@ -89,6 +89,21 @@ class WatchedStore:
         self._note("delete", key, 0)
         self.inner.delete(key)
 
+    def clock(self) -> float:
+        return self.inner.clock()
+
+    def refresh(self, key: str) -> bool:
+        self._note("refresh", key, 0)
+        return self.inner.refresh(key)
+
+    def delete_exact(self, stat: Stat) -> bool:
+        self._note("delete_exact", stat.key, 0)
+        return self.inner.delete_exact(stat)
+
+    @property
+    def is_exact(self) -> bool:
+        return self.inner.is_exact
+
     def close(self) -> None:
         self.inner.close()
 
