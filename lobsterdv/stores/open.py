@@ -66,7 +66,9 @@ def parse_url(text: str) -> Place:
         if local is None:
             raise ConfigError(f"remote URL {text[:200]!r}", "a file URL names an absolute folder of this machine")
         return _directory(unquote(local[1]))
-    raise ConfigError(f"remote URL {text[:200]!r}", f"{scheme} is not supported; use s3://bucket/prefix or a folder")
+    raise ConfigError(
+        f"remote URL {text[:200]!r}", f"{scheme[:20]} is not supported; use s3://bucket/prefix or a folder"
+    )
 
 
 def open_store(
@@ -90,7 +92,7 @@ def _bucket(rest: str, text: str) -> S3Place:
         raise ConfigError(source, "an s3 URL has no query and no fragment")
     bucket, _, prefix = rest.lstrip("/").partition("/")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket or _ADDRESS.fullmatch(bucket):
-        raise ConfigError(source, f"{bucket!r} is not a bucket name (3 to 63 letters, digits, dots and hyphens)")
+        raise ConfigError(source, f"{bucket[:80]!r} is not a bucket name (3 to 63 letters, digits, dots and hyphens)")
     prefix = "/".join(part for part in prefix.split("/") if part)
     if prefix:
         try:
