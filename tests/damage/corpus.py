@@ -512,7 +512,7 @@ HARMLESS: Final[Cases] = {
         "~",
         "~root",
         "$HOME",
-        "a:b",
+        "ab:c",
         "*",
         "%00",
         "con/prn",
