@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lobsterdv.errors import ConfigError, UsageError
 from lobsterdv.stores.base import Store
@@ -84,6 +84,22 @@ def open_store(
         return DirectoryStore(place.path, create=create)
     here = replace(options or S3Options(), bucket=place.bucket, prefix=place.prefix)
     return S3Store(here, credentials=credentials)
+
+
+def is_loopback(endpoint: str) -> bool:
+    """True when an endpoint is of this machine, whatever names may resolve to."""
+    from ipaddress import ip_address  # noqa: PLC0415 - start-up time
+
+    try:
+        host = urlsplit(endpoint).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, though it may begin with 127.
+
+
+def is_unencrypted(endpoint: str) -> bool:
+    """True when what is sent to an endpoint can be read, and changed, on the way there."""
+    return endpoint.lower().startswith("http://") and not is_loopback(endpoint)
 
 
 def _bucket(rest: str, text: str) -> S3Place:
