@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from lobsterdv.errors import ConfigError, UsageError
+from lobsterdv.redaction import redacted
 from lobsterdv.stores.base import Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.keys import check_key
@@ -64,10 +65,12 @@ def parse_url(text: str) -> Place:
         # file:///a, file:/a and file://localhost/a name a folder; file://host/a another machine.
         local = re.fullmatch(r"(?://(?:localhost)?)?(/[^/].*|/)", rest, re.DOTALL)
         if local is None:
-            raise ConfigError(f"remote URL {text[:200]!r}", "a file URL names an absolute folder of this machine")
+            raise ConfigError(
+                f"remote URL {redacted(text)[:200]!r}", "a file URL names an absolute folder of this machine"
+            )
         return _directory(unquote(local[1]))
     raise ConfigError(
-        f"remote URL {text[:200]!r}", f"{scheme[:20]} is not supported; use s3://bucket/prefix or a folder"
+        f"remote URL {redacted(text)[:200]!r}", f"{scheme[:20]} is not supported; use s3://bucket/prefix or a folder"
     )
 
 
@@ -103,7 +106,7 @@ def is_unencrypted(endpoint: str) -> bool:
 
 
 def _bucket(rest: str, text: str) -> S3Place:
-    source = f"remote URL {text[:200]!r}"
+    source = f"remote URL {redacted(text)[:200]!r}"
     if "?" in rest or "#" in rest:
         raise ConfigError(source, "an s3 URL has no query and no fragment")
     bucket, _, prefix = rest.lstrip("/").partition("/")
@@ -120,5 +123,5 @@ def _bucket(rest: str, text: str) -> S3Place:
 
 def _directory(text: str) -> DirectoryPlace:
     if not text or "\0" in text:
-        raise ConfigError(f"remote URL {text[:200]!r}", "it names no folder")
+        raise ConfigError(f"remote URL {redacted(text)[:200]!r}", "it names no folder")
     return DirectoryPlace(Path(text))
