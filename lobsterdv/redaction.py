@@ -13,7 +13,7 @@ _SHAPES: Final = (
     (re.compile(r"//[^/@\s]+@"), "//…@"),
     (re.compile(r"((?:AKIA|ASIA|AROA|AIDA))[A-Z0-9]{8,}"), r"\1…"),
     (
-        re.compile(r"(?i)((?:proxy-)?authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|aws[a-z0-9-]*)\s+)?\S+"),
+        re.compile(r"(?i)((?:proxy-)?authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|aws[a-z0-9-]*)[ \t]+)?\S+"),
         r"\1=…",
     ),
     (
