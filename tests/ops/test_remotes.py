@@ -123,7 +123,7 @@ def test_this_machine_is_trusted(lab: Lab, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1.attacker.example", "http://localhost.attacker.example",
-                                      "http://127.attacker.example", "http://127.0.0.1@attacker.example"])  # fmt: skip
+                                      "http://127.attacker.example"])  # fmt: skip
 def test_what_only_looks_like_this_machine_is_not(lab: Lab, endpoint: str) -> None:
     added(lab, "cloud", "s3://bucket/x", endpoint_url=endpoint)
     lab.commit()
@@ -151,6 +151,12 @@ def test_nothing_is_sent_unencrypted_before_it_is_allowed_by_name(lab: Lab, endp
     trust_remote(lab.project, "cloud")
     lab.reopen()
     lab.project.open_store(lab.project.remote("cloud"))
+
+
+def test_an_endpoint_with_a_user_name_is_refused_before_it_is_written_down(lab: Lab) -> None:
+    with pytest.raises(ConfigError, match="password"):
+        added(lab, "cloud", "s3://bucket/x", endpoint_url="http://127.0.0.1@attacker.example")
+    assert "attacker" not in lab.read(".lobsterdv.yaml").decode()
 
 
 def test_continuous_integration_may_trust_by_environment(lab: Lab) -> None:
