@@ -21,6 +21,7 @@
     |  |- KeyMissing                         the store has nothing under this key
     |  |- NotARemote   Unreachable   Denied   CredentialsError   NoBucket   WrongRegion   Throttled
     |  |- Untrusted                          an endpoint from tracked configuration, not trusted yet
+    |  |- Unencrypted                        an http:// endpoint elsewhere, not allowed yet
     |- WouldOverwrite               exit 5   unsaved changes are in the way
     |- Unavailable                  exit 6
     |  |- Archived   Busy
@@ -335,6 +336,18 @@ class Untrusted(RemoteError):
         return (
             f"remote {self.name} sends requests to {self.endpoint_url}, "
             "which comes from tracked configuration and is not trusted on this machine"
+        )
+
+
+@dataclass(eq=False)
+class Unencrypted(RemoteError):
+    name: str
+    endpoint_url: str
+
+    def __str__(self) -> str:
+        return (
+            f"remote {self.name} sends requests to {self.endpoint_url} unencrypted: "
+            "whoever is on the way can read the data, and use what the requests are signed for"
         )
 
 

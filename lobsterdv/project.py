@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from lobsterdv.blobs.cache import Cache
-from lobsterdv.errors import NotAProject, Untrusted
+from lobsterdv.errors import NotAProject, Unencrypted, Untrusted
 from lobsterdv.events import Observer, silent
 from lobsterdv.formats.config import (
     EMBEDDED,
@@ -116,13 +116,18 @@ def open_remote(remote: Remote, config: Config, *, root: Path, variables: Mappin
 
 
 def check_trust(remote: Remote, config: Config, variables: Mapping[str, str]) -> None:
-    """An endpoint from a cloned repository gets our requests, signed, only after `remote trust`."""
+    """An endpoint from a cloned repository, and any that is not encrypted, gets our requests, signed, only after
+    `remote trust`. This machine may always have them."""
+    from lobsterdv.stores.open import is_loopback, is_unencrypted  # noqa: PLC0415 - start-up time
+
     endpoint = remote.text("endpoint_url")
-    if endpoint is None or remote.endpoint_scope != "tracked" or _is_loopback(endpoint):
+    if endpoint is None or is_loopback(endpoint) or variables.get("LOBSTERDV_TRUST_ENDPOINTS") == "1":
         return
-    if variables.get("LOBSTERDV_TRUST_ENDPOINTS") == "1":
+    if trust_line(remote.name, remote.url, endpoint) in config.trusted:
         return
-    if trust_line(remote.name, remote.url, endpoint) not in config.trusted:
+    if is_unencrypted(endpoint):
+        raise Unencrypted(remote.name, endpoint)
+    if remote.endpoint_scope == "tracked":
         raise Untrusted(remote.name, endpoint)
 
 
@@ -150,14 +155,3 @@ def s3_options(remote: Remote, place: S3Place) -> S3Options:
 def flag_layer(settings: Mapping[str, Value]) -> Layer:
     """Command-line flags as the last configuration layer."""
     return Layer("flag", "command line", dict(settings), {})
-
-
-def _is_loopback(endpoint: str) -> bool:
-    from ipaddress import ip_address  # noqa: PLC0415 - start-up time
-    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
-
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name, though it may begin with 127.

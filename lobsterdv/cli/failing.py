@@ -12,7 +12,7 @@ import click
 
 from lobsterdv import errors
 from lobsterdv.cli.jsonout import document
-from lobsterdv.cli.outcome import complain, say, tell
+from lobsterdv.cli.outcome import complain, say, shown, tell
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import safe
 from lobsterdv.ops.context import Failure
@@ -81,6 +81,8 @@ def _plain(session: Session, code: int, kind: str, message: str, remedy: str = "
     if not session.as_json:
         complain([f"lobsterdv: {safe(message)}"])
         return code
-    row: dict[str, object] = {"path": None, "type": kind, "message": message, "remedy": remedy, "facts": {}}
-    say([document(session.command, report=None, exit_code=code, warnings=session.warnings, errors=[row])])
+    row: dict[str, object] = {"path": None, "type": kind, "message": shown(message), "remedy": remedy, "facts": {}}
+    say(
+        [document(session.command, report=None, exit_code=code, warnings=[*map(shown, session.warnings)], errors=[row])]
+    )
     return code

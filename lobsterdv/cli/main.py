@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "remote": Row("remotes", "Set up", "Add, list, choose, remove, trust or clean remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
+    "selftest": Row("selftesting", "Set up", "Try out whether this file system and a server do what lobsterdv needs."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
 HIDDEN: Final = {"hook": "hooks", "merge-driver": "hooks", "textconv": "hooks"}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import duration, safe
+from lobsterdv.redaction import redacted
+
+_CREDENTIALS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 
 
 def tell(session: Session, done: Done | None) -> int:
@@ -66,15 +69,16 @@ def _tell_machine(session: Session, done: Done, code: int) -> None:
 
     rows = [
         {
-            "path": failure.path or None,
+            "path": (shown(failure.path) if ":/" in failure.path else failure.path) or None,  # else a path is data
             "type": type(failure.error).__name__,
-            "message": str(failure.error),
-            "remedy": "; or ".join(map(str, remedies(failure.error, session.situation(failure.path)))),
-            "facts": failure.error.facts(),
+            "message": shown(str(failure.error)),
+            "remedy": shown("; or ".join(map(str, remedies(failure.error, session.situation(failure.path))))),
+            "facts": {name: shown(v) if isinstance(v, str) else v for name, v in failure.error.facts().items()},
         }
         for failure in [*session.refused, *done.failures]
     ]
-    say([document(session.command, report=done.report, exit_code=code, warnings=session.warnings, errors=rows)])
+    warnings = [shown(warning) for warning in session.warnings]
+    say([document(session.command, report=done.report, exit_code=code, warnings=warnings, errors=rows)])
 
 
 def say(lines: Iterable[str]) -> None:
@@ -84,7 +88,13 @@ def say(lines: Iterable[str]) -> None:
 
 def complain(lines: Iterable[str]) -> None:
     """Lines on stderr, after whatever is still on its way to stdout."""
-    _write(sys.stderr, [*lines])
+    _write(sys.stderr, [shown(line) for line in lines])
+
+
+def shown(text: str) -> str:
+    """A message without secrets: by their shape, and those of this process's environment by their value. What was
+    asked for (paths, URLs of objects) is data and goes out as it is."""
+    return redacted(text, [os.environ.get(name, "") for name in _CREDENTIALS])
 
 
 def _write(stream: TextIO, lines: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from lobsterdv.cli.outcome import shown
 from lobsterdv.cli.words import duration, safe, size
 from lobsterdv.events import Advanced, Event, Finished, Started, Warned
 
@@ -133,6 +134,7 @@ class Progress:
                 self._print(f"{phase.name}: done, {done} in {took}")
 
     def _warn(self, message: str) -> None:
+        message = shown(message)
         text = safe(message)
         with self._drawing:
             self._warnings.append(message)

@@ -238,6 +238,11 @@ def _untrusted(error: errors.Untrusted, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("remote", "trust", quote(error.name)), "if you know this endpoint")]
 
 
+def _unencrypted(error: errors.Unencrypted, at: Situation) -> list[Remedy]:
+    trust = at.words.ldv("remote", "trust", quote(error.name))
+    return [Remedy(trust, "if nobody else is on the way there; better: give it an endpoint_url with https://")]
+
+
 def _would_overwrite(error: errors.WouldOverwrite, at: Situation) -> list[Remedy]:
     if at.command == "merge":
         return [Remedy(at.again("--force"), "moves them to the trash")]
@@ -294,6 +299,7 @@ TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     errors.WrongRegion: _wrong_region,
     errors.Throttled: _throttled,
     errors.Untrusted: _untrusted,
+    errors.Unencrypted: _unencrypted,
     errors.WouldOverwrite: _would_overwrite,
     errors.Archived: _archived,
     errors.Busy: _busy,

@@ -56,11 +56,13 @@ def add_command(
 ) -> Done:
     """Add a remote: s3://bucket/prefix or a folder.
 
-    Its settings are written into .lobsterdv.yaml. An endpoint that is given here is trusted on this machine;
-    whoever clones the project is asked to trust it first.
+    Its settings are written into .lobsterdv.yaml. An https endpoint that is given here is trusted on this machine;
+    whoever clones the project is asked to trust it first. One with http:// is used, unless it is this machine's,
+    only after `lobsterdv remote trust NAME`.
     """
     from lobsterdv.cli.urls import remote_url  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remotes import add_remote  # noqa: PLC0415 - start-up time
+    from lobsterdv.stores.open import is_unencrypted  # noqa: PLC0415 - start-up time
 
     given = {"endpoint_url": endpoint_url, "region": region, "profile": profile, "addressing": addressing}
     given["compression"] = compression
@@ -70,7 +72,8 @@ def add_command(
         project, name, place, settings=settings, default=default, staging=not no_stage, observer=session.observer
     )
     words = session.words
-    hints = [words.git("commit", "-m", quote(f"Add remote {name}")), words.ldv("push", "--remote", quote(name))]
+    trust = [words.ldv("remote", "trust", quote(name))] if endpoint_url and is_unencrypted(endpoint_url) else []
+    hints = [*trust, words.git("commit", "-m", quote(f"Add remote {name}")), words.ldv("push", "--remote", quote(name))]
     return Done(report, lines=[f"added remote {name}: {safe(place)}"], hints=following(hints))
 
 
@@ -117,7 +120,8 @@ def trust_command(session: Session, name: str) -> Done:
     """Allow requests to the endpoint that .lobsterdv.yaml gives a remote.
 
     Needed once a machine for an endpoint that came with a cloned project, since requests carry a signature
-    of yours. Another endpoint or URL under the same name must be trusted anew.
+    of yours, and for one with http://, since everybody on the way there can read
+    them. Another endpoint or URL under the same name must be trusted anew.
     """
     from lobsterdv.ops.remotes import trust_remote  # noqa: PLC0415 - start-up time
 

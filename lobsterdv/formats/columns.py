@@ -14,7 +14,7 @@ from typing import Final
 
 from lobsterdv.digest import DIGEST_BYTES, Digests
 from lobsterdv.errors import FormatError, UnknownFeature, UnknownFormat
-from lobsterdv.formats.yamlio import FORMAT
+from lobsterdv.formats.yamlio import FORMAT, clipped
 
 MAX_BODY_BYTES: Final = 64 << 20
 MAX_HEADER_BYTES: Final = 64 << 10
@@ -42,19 +42,21 @@ def parse_columns(body: bytes, kind: str, *, what: str) -> tuple[Header, dict[st
     if end < 0:
         raise FormatError(what, "no header line")
     try:
-        header = json.loads(body[:end], object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        header = json.loads(body[:end].decode(), object_pairs_hook=no_duplicates, parse_constant=no_constants)
     except (ValueError, RecursionError):
         raise FormatError(what, "its header is not JSON") from None
     if not isinstance(header, dict) or type(header.get("lobsterdv")) is not int:
         raise FormatError(what, "its header has no format number")
     if header["lobsterdv"] != FORMAT:
-        found = header["lobsterdv"]
-        raise UnknownFormat(what, f"written in format {found}; this lobsterdv reads format {FORMAT}", str(found))
+        found = str(header["lobsterdv"])[:40]
+        raise UnknownFormat(what, f"written in format {found}; this lobsterdv reads format {FORMAT}", found)
     features = header.get("features")
     if not isinstance(features, list):
         raise FormatError(what, "its header has no list of features")
     for feature in features:
-        raise UnknownFeature(what, f"needs the feature {feature!r}, which this lobsterdv does not have", str(feature))
+        raise UnknownFeature(
+            what, f"needs the feature {clipped(feature)}, which this lobsterdv does not have", str(feature)[:80]
+        )
     if header.get("type") != kind:
         raise FormatError(what, f"a {str(header.get('type'))[:40]!r}, where a {kind!r} was expected")
     try:
@@ -165,12 +167,14 @@ def _header_line(header: Mapping[str, object]) -> bytes:
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """For ``json.loads``: one meaning only. Raises ValueError."""
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         raise ValueError("duplicate key")
     return mapping
 
 
-def _no_constants(name: str) -> object:
+def no_constants(name: str) -> object:
+    """For ``json.loads``: NaN and Infinity are no JSON. Raises ValueError."""
     raise ValueError(f"{name} is not allowed")

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from lobsterdv.errors import ConfigError
 from lobsterdv.formats.layout import PROJECT_ID
 from lobsterdv.formats.yamlio import FORMAT, Value, check_format, dump_mapping, load_mapping
+from lobsterdv.redaction import holds_secret, redacted
 
 Scope = Literal["tracked", "private", "user", "environment", "flag"]
 KiB, MiB, GiB = 1 << 10, 1 << 20, 1 << 30
@@ -240,6 +241,9 @@ def check_remote_value(name: str, key: str, value: Value, scope: Scope, *, sourc
     """One setting of a remote, checked and converted. Raises ConfigError."""
     if key not in REMOTE_KEYS:
         raise ConfigError(source, _unknown(f"remotes.{name}.{key}", [f"remotes.{name}.{k}" for k in REMOTE_KEYS]))
+    if key in ("url", "endpoint_url") and isinstance(value, str) and holds_secret(value):
+        problem = "it holds a password or a signature; credentials belong to the AWS chain (a profile, the environment)"
+        raise ConfigError(source, f"`remotes.{name}.{key}`: {problem}")
     return _convert(f"remotes.{name}.{key}", REMOTE_KEYS[key], value, scope, source)
 
 
@@ -308,7 +312,7 @@ def _convert(name: str, key: Key, value: Value, scope: Scope, source: str) -> Va
         if key.choices
         else {"links": f"of {', '.join(LINK_TYPES)}"}.get(key.kind, f"a {key.kind}")
     )
-    raise ConfigError(source, f"`{name}` cannot be {str(value)[:60]!r}; it is {wanted}")
+    raise ConfigError(source, f"`{name}` cannot be {redacted(str(value))[:60]!r}; it is {wanted}")
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

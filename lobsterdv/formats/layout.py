@@ -9,7 +9,8 @@ from typing import Final
 
 from lobsterdv.digest import Digest, parse_hex
 from lobsterdv.errors import FormatError, NotARemote, UnknownFeature, UnknownFormat
-from lobsterdv.formats.yamlio import FORMAT
+from lobsterdv.formats.columns import no_constants, no_duplicates
+from lobsterdv.formats.yamlio import FORMAT, clipped
 
 MARKER: Final = "lobsterdv.json"
 LOCKS: Final = "locks/"
@@ -94,19 +95,21 @@ def parse_marker(data: bytes, *, url: str) -> Marker:
     """Raises NotARemote when it is not ours, UnknownFormat or UnknownFeature when it is newer."""
     what = f"{url}/{MARKER}"
     try:
-        fields = json.loads(data)
+        fields = json.loads(data.decode(), object_pairs_hook=no_duplicates, parse_constant=no_constants)
     except (ValueError, RecursionError):
         raise NotARemote(url, f"{MARKER} is not JSON") from None
     if not isinstance(fields, dict) or type(fields.get("lobsterdv")) is not int:
         raise NotARemote(url, f"{MARKER} has no format number")
     if fields["lobsterdv"] != FORMAT:
-        found = str(fields["lobsterdv"])
+        found = str(fields["lobsterdv"])[:40]
         raise UnknownFormat(what, f"a remote in format {found}; this lobsterdv knows format {FORMAT}", found)
     features = fields.get("features", [])
     if not isinstance(features, list):
         raise FormatError(what, "`features` is not a list")
     for feature in features:
-        raise UnknownFeature(what, f"needs the feature {feature!r}, which this lobsterdv does not have", str(feature))
+        raise UnknownFeature(
+            what, f"needs the feature {clipped(feature)}, which this lobsterdv does not have", str(feature)[:80]
+        )
     store_id = fields.get("store")
     if not isinstance(store_id, str) or not PROJECT_ID.fullmatch(store_id):
         raise NotARemote(url, f"{MARKER} has no store id")

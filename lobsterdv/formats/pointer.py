@@ -124,7 +124,7 @@ def pointer_from(mapping: Mapping[str, Value], *, what: str) -> Pointer:
     """A parsed mapping to a Pointer, every field checked. Raises FormatError."""
     check_format(mapping, what=what)
     kind = mapping.get("kind", "file")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise FormatError(what, f"unknown kind {str(kind)[:40]!r}")
     files = None if mapping.get("files") is None else _count(mapping, "files", what)
     if kind == "directory" and files is None:

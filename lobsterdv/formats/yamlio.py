@@ -88,7 +88,15 @@ def check_format(mapping: Mapping[str, Value], *, what: str) -> None:
     if not isinstance(features, list):
         raise FormatError(what, "`features` is not a list")
     for feature in features:
-        raise UnknownFeature(what, f"needs the feature {feature!r}, which this lobsterdv does not have", str(feature))
+        raise UnknownFeature(
+            what, f"needs the feature {clipped(feature)}, which this lobsterdv does not have", str(feature)[:80]
+        )
+
+
+def clipped(value: object) -> str:
+    """What a document holds, to be shown in a message: a hostile one may be long."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 def _build(events: Iterator[yaml.Event], max_depth: int, what: str) -> Value:
@@ -111,7 +119,7 @@ def _build(events: Iterator[yaml.Event], max_depth: int, what: str) -> Value:
                 if event.value == "<<" and not event.style:
                     raise FormatError(what, f"merge keys are not allowed{_line(event)}")
                 if event.value in container:
-                    raise FormatError(what, f"duplicate key {event.value!r}{_line(event)}")
+                    raise FormatError(what, f"duplicate key {clipped(event.value)}{_line(event)}")
                 keys.append(event.value)
             else:
                 _place(stack, _scalar(event))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,12 @@ create table pushed (
   primary key (store, record)
 ) without rowid;
 create table markers (store text primary key, etag text not null, store_id text not null) without rowid;
+"""
+# Views and triggers first; what SQLite made for itself (its names begin with sqlite_) goes with its table.
+_OURS_TO_DROP: Final = """
+select type, name from sqlite_master where type in ('table', 'view', 'trigger')
+and name not like 'sqlite\\_%' escape '\\'
+order by type desc
 """
 _BUSY_MS: Final = 30_000
 # WAL needs shared memory between processes, which network file systems do not give.
@@ -119,18 +126,34 @@ def _connect(path: str, *, wal: bool) -> sqlite3.Connection:
         connection.execute("pragma synchronous=normal")
         if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
             _create(connection)
+        if connection.execute("select sql from sqlite_master").fetchall() != _expected():
+            raise _ForeignSchema("it has tables, views or triggers that lobsterdv did not make")
         return connection
     except BaseException:
         connection.close()
         raise
 
 
+class _ForeignSchema(sqlite3.DatabaseError):
+    """A file of our version that holds other things: a view in place of a table may run for ever, or lie."""
+
+
+@functools.cache
+def _expected() -> list[tuple[str]]:
+    """The schema's text as SQLite keeps it."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(_SCHEMA)
+    rows: list[tuple[str]] = connection.execute("select sql from sqlite_master").fetchall()
+    connection.close()
+    return rows
+
+
 def _create(connection: sqlite3.Connection) -> None:
     """The tables, anew: of an older or newer schema nothing is worth keeping in a cache."""
     connection.execute("begin immediate")
     if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
-        for (name,) in connection.execute("select name from sqlite_master where type='table'").fetchall():
-            connection.execute(f'drop table "{name}"')
+        for kind, name in connection.execute(_OURS_TO_DROP).fetchall():
+            connection.execute(f'drop {kind} if exists "{name.replace(chr(34), chr(34) * 2)}"')
         for statement in _SCHEMA.split(";"):
             if statement.strip():
                 connection.execute(statement)
@@ -140,7 +163,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def _is_damage(error: Exception) -> bool:
     """True for what only a damaged file causes; damage in the schema's text shows as undecodable text."""
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError | _ForeignSchema):
         return True
     return isinstance(error, sqlite3.Error) and _code_is_damage(error)
 

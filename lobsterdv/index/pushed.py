@@ -29,8 +29,16 @@ def load_pushed(index: Index, store: str) -> list[Pushed]:
             ).fetchall()
     except UnreadableIndex:
         return []
-    return [Pushed(path, Digest(version), Digest(manifest), Digest(record), at)
-            for path, version, manifest, record, at in rows]  # fmt: skip
+    try:
+        return [_pushed(*row) for row in rows]
+    except (ValueError, TypeError):  # not as they were written: nothing is known, and the catalog is read again
+        return []
+
+
+def _pushed(path: object, version: bytes, manifest: bytes, record: bytes, at: object) -> Pushed:
+    if not isinstance(path, str) or not isinstance(at, str):
+        raise TypeError("not text")
+    return Pushed(path, Digest(version), Digest(manifest), Digest(record), at)
 
 
 def save_pushed(index: Index, store: str, rows: Iterable[Pushed]) -> None:
@@ -60,7 +68,7 @@ def load_marker(index: Index, store: str) -> tuple[str, str] | None:
             row = connection.execute("select etag, store_id from markers where store = ?", (store,)).fetchone()
     except UnreadableIndex:
         return None
-    return None if row is None else (row[0], row[1])
+    return None if row is None or not all(isinstance(value, str) for value in row) else (row[0], row[1])
 
 
 def forget_marker(index: Index, store: str) -> None:

@@ -133,7 +133,7 @@ def load_seen(index: Index, place: str) -> Seen | None:
         return None
     try:
         return Seen(row[0], Digest(row[1]), *_decode(row[2]))
-    except (ValueError, IndexError, zlib.error):
+    except (ValueError, IndexError, TypeError, zlib.error):
         return None
 
 

@@ -26,7 +26,9 @@ def load_verified(index: Index, name: str) -> Verified | None:
             row = connection.execute("select signature, checksum, at from verified where name = ?", (name,)).fetchone()
     except UnreadableIndex:
         return None
-    if row is None or len(row[0]) != 40:
+    if row is None or not all(isinstance(value, bytes) for value in row[:2]) or len(row[0]) != 40:
+        return None
+    if not isinstance(row[2], int | float):
         return None
     numbers = array("q")
     numbers.frombytes(row[0])

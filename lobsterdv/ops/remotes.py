@@ -15,7 +15,7 @@ from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import stage
 from lobsterdv.ops.init import edit_config
 from lobsterdv.paths import safe_path
-from lobsterdv.stores.open import DirectoryPlace, parse_url
+from lobsterdv.stores.open import DirectoryPlace, is_unencrypted, parse_url
 
 _TRACKED = ".lobsterdv.yaml"
 
@@ -59,7 +59,8 @@ def add_remote(
     observer: Observer,
 ) -> RemotesReport:
     """Write a remote into the tracked configuration. It becomes the default when ``default`` says so, or, when
-    that is None, when only the embedded remote was there before. Raises ConfigError, Refused."""
+    that is None, when only the embedded remote was there before. Its endpoint is trusted on this machine, unless it is
+    not encrypted: that takes a word of its own (``trust_remote``). Raises ConfigError, Refused."""
     check_remote_name(name, source="remote name")
     if name == EMBEDDED:
         raise Refused(name, "this name is kept for the remote in the git folder", "reserved")
@@ -73,7 +74,8 @@ def add_remote(
     if default or (default is None and project.config.text("remote") == EMBEDDED):
         change["remote"] = name
     edit_config(project.root / _TRACKED, change)
-    if fields.get("endpoint_url"):
+    endpoint = fields.get("endpoint_url")
+    if endpoint and not is_unencrypted(str(endpoint)):
         _trust(project, name, str(fields["url"]), str(fields["endpoint_url"]))
     _stage(project, staging, observer)
     return RemotesReport(changed=name)

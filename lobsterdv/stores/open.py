@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lobsterdv.errors import ConfigError, UsageError
+from lobsterdv.redaction import redacted
 from lobsterdv.stores.base import Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.keys import check_key
@@ -64,9 +65,13 @@ def parse_url(text: str) -> Place:
         # file:///a, file:/a and file://localhost/a name a folder; file://host/a another machine.
         local = re.fullmatch(r"(?://(?:localhost)?)?(/[^/].*|/)", rest, re.DOTALL)
         if local is None:
-            raise ConfigError(f"remote URL {text[:200]!r}", "a file URL names an absolute folder of this machine")
+            raise ConfigError(
+                f"remote URL {redacted(text)[:200]!r}", "a file URL names an absolute folder of this machine"
+            )
         return _directory(unquote(local[1]))
-    raise ConfigError(f"remote URL {text[:200]!r}", f"{scheme} is not supported; use s3://bucket/prefix or a folder")
+    raise ConfigError(
+        f"remote URL {redacted(text)[:200]!r}", f"{scheme[:20]} is not supported; use s3://bucket/prefix or a folder"
+    )
 
 
 def open_store(
@@ -84,13 +89,29 @@ def open_store(
     return S3Store(here, credentials=credentials)
 
 
+def is_loopback(endpoint: str) -> bool:
+    """True when an endpoint is of this machine, whatever names may resolve to."""
+    from ipaddress import ip_address  # noqa: PLC0415 - start-up time
+
+    try:
+        host = urlsplit(endpoint).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, though it may begin with 127.
+
+
+def is_unencrypted(endpoint: str) -> bool:
+    """True when what is sent to an endpoint can be read, and changed, on the way there."""
+    return endpoint.lower().startswith("http://") and not is_loopback(endpoint)
+
+
 def _bucket(rest: str, text: str) -> S3Place:
-    source = f"remote URL {text[:200]!r}"
+    source = f"remote URL {redacted(text)[:200]!r}"
     if "?" in rest or "#" in rest:
         raise ConfigError(source, "an s3 URL has no query and no fragment")
     bucket, _, prefix = rest.lstrip("/").partition("/")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket or _ADDRESS.fullmatch(bucket):
-        raise ConfigError(source, f"{bucket!r} is not a bucket name (3 to 63 letters, digits, dots and hyphens)")
+        raise ConfigError(source, f"{bucket[:80]!r} is not a bucket name (3 to 63 letters, digits, dots and hyphens)")
     prefix = "/".join(part for part in prefix.split("/") if part)
     if prefix:
         try:
@@ -102,5 +123,5 @@ def _bucket(rest: str, text: str) -> S3Place:
 
 def _directory(text: str) -> DirectoryPlace:
     if not text or "\0" in text:
-        raise ConfigError(f"remote URL {text[:200]!r}", "it names no folder")
+        raise ConfigError(f"remote URL {redacted(text)[:200]!r}", "it names no folder")
     return DirectoryPlace(Path(text))

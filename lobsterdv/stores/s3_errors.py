@@ -25,6 +25,7 @@ from lobsterdv.errors import (
     Unreachable,
     WrongRegion,
 )
+from lobsterdv.redaction import redacted
 
 _CREDENTIALS: Final = {
     "InvalidAccessKeyId": "the access key is not known there",
@@ -73,14 +74,6 @@ _UNANSWERED: Final = {
     "ResponseParserError": ("network", "the answer is not S3's"),
 }
 _SAID_WHO: Final = re.compile(r"User: (?P<who>arn:[^\s\"']+) is not authorized to perform: (?P<what>[A-Za-z0-9:*]+)")
-_SECRETS: Final = (
-    (re.compile(r"//[^/@\s]+@"), "//…@"),
-    (re.compile(r"\b((?:AKIA|ASIA|AROA|AIDA))[A-Z0-9]{8,}"), r"\1…"),
-    (
-        re.compile(r"(?i)\b(x-amz-[a-z-]*token|[a-z-]*signature|credential|authorization|secret\w*)\s*[=:]\s*\S+"),
-        r"\1=…",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +143,7 @@ def is_repeatable(error: Exception) -> bool:
 
 def scrubbed(text: str) -> str:
     """``text`` in one line of at most 300 characters, without what could be a secret."""
-    for pattern, harmless in _SECRETS:
-        text = pattern.sub(harmless, text)
-    return " ".join(text.split())[:300]
+    return " ".join(redacted(text).split())[:300]
 
 
 def _message(error: Exception) -> str:

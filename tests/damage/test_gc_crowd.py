@@ -32,7 +32,7 @@ def test_gc_beside_add_push_and_checkout(tmp_path: Path, nursery: Nursery) -> No
         commands += [["push"], ["checkout", names[0], "--rev", "HEAD"]][: turn % 3]
         said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.test_kill_room:nothing_is_young")
         for command, one in zip(commands, said, strict=True):
-            assert one.code in (0, 3, 5, 6) and "Traceback" not in one.err, (command, one)
+            assert one.code in (0, 3, 5, 6) and "Traceback" not in one.err, (command, one.code, one.out, one.err)
         lab.reopen()
         assert [one.code for command, one in zip(commands, said, strict=True) if command[0] == "add"] == [0] * len(
             names

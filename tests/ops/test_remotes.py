@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv.errors import ConfigError, Refused, Unreachable, Untrusted
+from lobsterdv.errors import ConfigError, Refused, Unencrypted, Unreachable, Untrusted
 from lobsterdv.events import silent
+from lobsterdv.formats.config import dump_config
 from lobsterdv.ops.remotes import add_remote, default_remote, list_remotes, remove_remote, trust_remote
+from lobsterdv.project import user_config_path
 from tests.ops.lab import Lab
 
 ENDPOINT = "https://s3.somewhere.example"
@@ -121,14 +123,40 @@ def test_this_machine_is_trusted(lab: Lab, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1.attacker.example", "http://localhost.attacker.example",
-                                      "http://127.attacker.example", "http://127.0.0.1@attacker.example"])  # fmt: skip
+                                      "http://127.attacker.example"])  # fmt: skip
 def test_what_only_looks_like_this_machine_is_not(lab: Lab, endpoint: str) -> None:
     added(lab, "cloud", "s3://bucket/x", endpoint_url=endpoint)
     lab.commit()
     other = lab.clone(lab.root.parent / "b")
-    with pytest.raises(Untrusted):
+    with pytest.raises(Unencrypted):
         other.project.open_store(other.project.remote())
     other.close()
+
+
+@pytest.mark.parametrize("scope", ["tracked", "private", "user"])
+@pytest.mark.parametrize("endpoint", ["http://minio.lab:9000", "http://10.0.0.7:9000"])
+def test_nothing_is_sent_unencrypted_before_it_is_allowed_by_name(lab: Lab, endpoint: str, scope: str) -> None:
+    """Whoever is on the way could read the data, and replace a manifest before anything is checked against git."""
+    settings = {"url": "s3://bucket/x", "endpoint_url": endpoint}
+    if scope == "tracked":
+        added(lab, "cloud", settings["url"], endpoint_url=endpoint)
+    else:
+        path = user_config_path(lab.env) if scope == "user" else lab.project.state / "config.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(dump_config({"remotes": {"cloud": settings}, "remote": "cloud"}))
+        lab.reopen()
+    with pytest.raises(Unencrypted) as caught:
+        lab.project.open_store(lab.project.remote("cloud"))
+    assert caught.value.exit_code == 4
+    trust_remote(lab.project, "cloud")
+    lab.reopen()
+    lab.project.open_store(lab.project.remote("cloud"))
+
+
+def test_an_endpoint_with_a_user_name_is_refused_before_it_is_written_down(lab: Lab) -> None:
+    with pytest.raises(ConfigError, match="password"):
+        added(lab, "cloud", "s3://bucket/x", endpoint_url="http://127.0.0.1@attacker.example")
+    assert "attacker" not in lab.read(".lobsterdv.yaml").decode()
 
 
 def test_continuous_integration_may_trust_by_environment(lab: Lab) -> None:
