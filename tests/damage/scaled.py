@@ -10,16 +10,20 @@ BLOCK = 256 << 10
 """Instead of 16 MiB: an object of what is compressed or packed, a ranged read, a part of an upload."""
 SHARED_BELOW = 128 << 10
 """Instead of 8 MiB."""
+SMALL = 32 << 10
+"""Instead of 256 KiB: what the cache keeps in packs. Below SHARED_BELOW, as it is in full size."""
 
 
 def values() -> list[tuple[Any, str, Any]]:
     """Module, name and small value of everything that counts in megabytes."""
     from lobsterdv.blobs import cutting, download, intake, objects, sending, storage, upload
+    from lobsterdv.ops import addition
     from lobsterdv.stores import s3_upload
 
     return [
         *((module, "BLOCK_BYTES", BLOCK) for module in (cutting, objects, sending, upload)),
         *((module, "SHARED_BELOW_BYTES", SHARED_BELOW) for module in (sending, upload)),
+        *((module, "SMALL_BYTES", SMALL) for module in (addition, download)),
         (storage, "SHORT_RANGE_BYTES", 8 << 10),
         (download, "RANGE_BYTES", BLOCK),
         (download, "_DECODED_BYTES", BLOCK // 4),

@@ -21,11 +21,13 @@ from blake3 import blake3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lobsterdv.blobs import cutting, upload
+from lobsterdv.blobs import cutting, download, sending, upload
 from lobsterdv.blobs.cutting import cut_data, cut_file, read_rows, stream_file
+from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.stream import RemoteFile
 from lobsterdv.digest import digest_of
+from lobsterdv.ops import addition
 from lobsterdv.stores.memory import MemoryStore
 from tests.blobs.places import CountingStore, open_cache, remote_over, send
 from tests.damage import scaled
@@ -254,6 +256,13 @@ def check_restored(store: MemoryStore, trees: dict[tuple[str, str], tuple[Tree, 
             assert picture(fresh.path(dataset)) == tree, f"{dataset} at {tag}"
     finally:
         fresh.close()
+
+
+def test_what_the_cache_packs_is_never_sent_as_large() -> None:
+    """A large content is read by its descriptor; one in a pack has none of its own."""
+    assert SMALL_BYTES <= sending.SHARED_BELOW_BYTES
+    with small_sizes():
+        assert addition.SMALL_BYTES == download.SMALL_BYTES <= sending.SHARED_BELOW_BYTES
 
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
