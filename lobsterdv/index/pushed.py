@@ -35,6 +35,16 @@ def load_pushed(index: Index, store: str) -> list[Pushed]:
         return []
 
 
+def load_all_pushed(index: Index) -> list[tuple[str, Pushed]]:
+    """Every catalog record known of any store, with the store."""
+    try:
+        with index.reading() as connection:
+            rows = connection.execute("select store, path, version, manifest, record, at from pushed").fetchall()
+        return [(str(row[0]), _pushed(*row[1:])) for row in rows]
+    except (UnreadableIndex, ValueError, TypeError):
+        return []
+
+
 def _pushed(path: object, version: bytes, manifest: bytes, record: bytes, at: object) -> Pushed:
     if not isinstance(path, str) or not isinstance(at, str):
         raise TypeError("not text")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lobsterdv.blobs.cache import Cache
-from lobsterdv.digest import Digest, digest_of
+from lobsterdv.digest import Digest, digest_of, parse_hex
 from lobsterdv.errors import FormatError, GitFailed, NotTracked, Refused, UnknownRevision
 from lobsterdv.events import Observer
 from lobsterdv.formats.layout import run_key
@@ -126,16 +126,23 @@ def kept_run(cache: Cache, name: Digest) -> RunRecord | None:
         return None
 
 
-def kept_runs(cache: Cache) -> Iterator[tuple[Digest, RunRecord]]:
-    """Every readable run record of the cache, in the order of their names."""
+def kept_run_names(cache: Cache) -> list[Digest]:
+    """The names of the run records in the cache, in order. At most 257 listings."""
+    found = []
     for folder in cache.kept_below(f"{RUNS}/"):
         for key in cache.kept_below(f"{folder}/"):
             try:
-                name = Digest(bytes.fromhex(key.rpartition("/")[2]))
-            except ValueError:
+                found.append(parse_hex(key.rpartition("/")[2], what=key))
+            except FormatError:
                 continue
-            if (record := kept_run(cache, name)) is not None:
-                yield name, record
+    return found
+
+
+def kept_runs(cache: Cache) -> Iterator[tuple[Digest, RunRecord]]:
+    """Every readable run record of the cache, in the order of their names."""
+    for name in kept_run_names(cache):
+        if (record := kept_run(cache, name)) is not None:
+            yield name, record
 
 
 def utc(seconds: float) -> str:
