@@ -33,8 +33,8 @@ class Link(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the index knows of a version. ``size`` None when it is only named as an input; ``at`` (seconds since 1970) and
-    ``commit`` are of the first commit that named it, None when none did; ``remotes`` are store ids."""
+    """What the index knows of a version. ``size`` None when it is only named as an input; ``at`` (seconds since 1970)
+    and ``commit`` are of the first commit that named it, None when none did; ``remotes`` are store ids."""
 
     kind: str | None
     size: int | None
@@ -131,11 +131,20 @@ def digests_like(connection: sqlite3.Connection, prefix: str, dataset: str | Non
 
 
 def naming_commits(connection: sqlite3.Connection, key: Key) -> list[str]:
-    """The commits that gave a dataset this version."""
+    """The commits that gave a dataset this version, newest first."""
     rows = connection.execute(
-        "select commit_oid from changes join versions v on v.id = version_id where v.dataset = ? and v.digest = ?", key
+        "select commit_oid from changes join versions v on v.id = version_id join commits on oid = commit_oid"
+        " where v.dataset = ? and v.digest = ? order by at desc, changes.rowid desc",
+        key,
     )
     return [row[0] for row in rows]
+
+
+def versions_of(connection: sqlite3.Connection, dataset: str) -> list[Key]:
+    """Every version of a dataset, also those that are only named as inputs, oldest first as they became known."""
+    return [Key(*row) for row in connection.execute(
+        "select dataset, digest from versions where dataset = ? order by id", (dataset,)
+    )]  # fmt: skip
 
 
 def runs_of(connection: sqlite3.Connection, keys: Collection[Key]) -> dict[Key, list[Ran]]:

@@ -19,8 +19,7 @@ from lobsterdv.git_history import is_behind, steps, tips
 from lobsterdv.index.lineage import ChangeRow, CommitRow, Lineage, News, PushRow
 from lobsterdv.index.pushed import load_all_pushed
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.datasets import PATTERN, dataset_of
-from lobsterdv.ops.runs import kept_run, kept_run_names
+from lobsterdv.ops.run_records import kept_run, kept_run_names
 
 _BATCH: Final = 2000  # pointers read and parsed at once
 
@@ -104,12 +103,12 @@ def _news(project: Project, now: _State, *, without: Iterable[str], nothing_new:
             news.runs.append((name, record))
     if nothing_new:
         return news
-    found = list(steps(project.git, [PATTERN], tips=sorted(set(now.tips.values())), without=sorted(set(without))))
+    found = list(steps(project.git, [f"*{SUFFIX}"], tips=sorted(set(now.tips.values())), without=sorted(set(without))))
     for step in reversed(found):
         if step.path.endswith(SUFFIX):
             oid, at, author, subject = step.commit
             commit = CommitRow(oid, at, _safe(author), _safe(subject))
-            news.changes.append(ChangeRow(commit, _safe(dataset_of(step.path)), step.blob, step.before))
+            news.changes.append(ChangeRow(commit, _safe(step.path.removesuffix(SUFFIX)), step.blob, step.before))
     wanted = dict.fromkeys((blob, c.dataset) for c in news.changes for blob in (c.blob, *c.before) if blob)
     pairs = list(wanted)
     observer(Started("indexing", total_items=len(pairs)))

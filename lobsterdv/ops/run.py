@@ -18,7 +18,8 @@ from lobsterdv.formats.yamlio import Value
 from lobsterdv.ops.add import Added, add
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import pointers
-from lobsterdv.ops.runs import code_state, keep_run, resolve_inputs, run_block, script_of, utc
+from lobsterdv.ops.run_records import keep_run
+from lobsterdv.ops.runs import code_state, resolve_inputs, run_block, script_of, utc
 from lobsterdv.ops.status import status
 from lobsterdv.paths import safe_path
 from lobsterdv.runner import interpreter_facts, run_command, shell_text

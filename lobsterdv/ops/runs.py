@@ -1,27 +1,21 @@
-"""Runs: what is known of one before it starts, and the record of it when it is over."""
+"""Runs: what is known of one before it starts: its inputs, its code, the state of the repository."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lobsterdv.blobs.cache import Cache
-from lobsterdv.digest import Digest, digest_of, parse_hex
-from lobsterdv.errors import FormatError, GitFailed, NotTracked, Refused, UnknownRevision
+from lobsterdv.errors import GitFailed, NotTracked, Refused, UnknownRevision
 from lobsterdv.events import Observer
-from lobsterdv.formats.layout import run_key
 from lobsterdv.formats.pointer import SUFFIX, Input
-from lobsterdv.formats.runs import RunRecord, encode_run, parse_run
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.ops.context import Project
-from lobsterdv.ops.datasets import Selected, pointers, select
+from lobsterdv.ops.datasets import Selected, enclosing, pointers, select
 from lobsterdv.ops.status import status
 from lobsterdv.paths import safe_path
 from lobsterdv.runner import is_shell_line
-
-RUNS = "runs"
 
 
 def resolve_inputs(project: Project, paths: Sequence[str], *, observer: Observer) -> tuple[Input, ...]:
@@ -61,22 +55,31 @@ def dataset_digests(project: Project, paths: Sequence[str]) -> tuple[Input, ...]
 
 
 def script_of(project: Project, words: Sequence[str], folder: Path) -> str | None:
-    """``git:<blob>`` of the first word that names, from ``folder``, a file of the project that is not data: the code
-    that a command runs. Two git processes."""
+    """``git:<blob>`` of the script that a command runs (``script_in``). Two git processes."""
     parts = shlex.split(words[0]) if is_shell_line(words) else words
-    data = pointers(project, None).good
+    place = script_in(project, parts, folder, pointers(project, None).good)
+    if place is None:
+        return None
+    try:
+        return f"git:{project.git.ask('hash-object', '--', str(place)).decode().strip()}"
+    except GitFailed:
+        return None
+
+
+def script_in(project: Project, words: Sequence[str], folder: Path, data: Collection[str]) -> Path | None:
+    """The first of a command's words that names, from ``folder``, a file of the project that is neither in a dataset
+    (``data``) nor a pointer: the code that it runs."""
     root = project.root.resolve()
-    for word in parts:
-        place = (folder / word).resolve()
-        if not place.is_file() or not place.is_relative_to(root):
+    for word in words:
+        try:
+            place = (folder / word).resolve()
+            if not place.is_file() or not place.is_relative_to(root):
+                continue
+        except (OSError, ValueError):  # too long for a path, or not one at all
             continue
         name = place.relative_to(root).as_posix()
-        if name.endswith(SUFFIX) or name in data or any(name.startswith(f"{path}/") for path in data):
-            continue
-        try:
-            return f"git:{project.git.ask('hash-object', '--', str(place)).decode().strip()}"
-        except GitFailed:
-            return None
+        if not name.endswith(SUFFIX) and name not in data and enclosing(data, name) is None:
+            return place
     return None
 
 
@@ -105,44 +108,6 @@ def run_block(
     if params:
         block["params"] = dict(params)
     return block
-
-
-def keep_run(cache: Cache, record: RunRecord) -> Digest:
-    """Keep a run record in the cache; returns its name."""
-    data = encode_run(record)
-    name = digest_of(data)
-    cache.keep_remote(run_key(name), data)
-    return name
-
-
-def kept_run(cache: Cache, name: Digest) -> RunRecord | None:
-    """A record of the cache, None when it is not here or is not what its name says."""
-    data = cache.kept_remote(run_key(name))
-    if data is None or digest_of(data) != name:
-        return None
-    try:
-        return parse_run(data, what=f"run {name.short}")
-    except FormatError:
-        return None
-
-
-def kept_run_names(cache: Cache) -> list[Digest]:
-    """The names of the run records in the cache, in order. At most 257 listings."""
-    found = []
-    for folder in cache.kept_below(f"{RUNS}/"):
-        for key in cache.kept_below(f"{folder}/"):
-            try:
-                found.append(parse_hex(key.rpartition("/")[2], what=key))
-            except FormatError:
-                continue
-    return found
-
-
-def kept_runs(cache: Cache) -> Iterator[tuple[Digest, RunRecord]]:
-    """Every readable run record of the cache, in the order of their names."""
-    for name in kept_run_names(cache):
-        if (record := kept_run(cache, name)) is not None:
-            yield name, record
 
 
 def utc(seconds: float) -> str:

@@ -11,7 +11,7 @@ import pytest
 from lobsterdv.errors import NotTracked, Refused, UsageError
 from lobsterdv.formats.pointer import Pointer, parse_pointer
 from lobsterdv.ops.run import RunReport, run
-from lobsterdv.ops.runs import kept_run, kept_runs
+from lobsterdv.ops.run_records import kept_run, kept_runs
 from tests.ops.lab import Lab
 
 DOUBLE = "import sys\nopen(sys.argv[2], 'wb').write(open(sys.argv[1], 'rb').read() * 2)\n"

@@ -1,0 +1,88 @@
+"""Names of versions: ``PATH@REV``, and what REV may be besides a git revision.
+
+In this order: the git tag ``PATH@REV`` (an alias of this dataset alone); ``latest``, which is HEAD; whatever git takes;
+a day or moment in ISO 8601 (what HEAD's history said at its end); the beginning of a digest, at least 4 hex digits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final, NamedTuple
+
+from lobsterdv.errors import UnknownRevision
+from lobsterdv.formats.pointer import SUFFIX
+from lobsterdv.git_history import commit_before
+from lobsterdv.index.graph import Key, digests_like, naming_commits
+from lobsterdv.index.lineage import NoLineage
+from lobsterdv.ops.context import Project
+from lobsterdv.ops.lineage_index import up_to_date
+
+LATEST: Final = "latest"
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:?\d\d)?")
+_DIGEST: Final = re.compile(r"(?:blake3:)?([0-9a-f]{4,64})")
+
+
+class Named(NamedTuple):
+    """What a name means: a path, and a revision when it had one."""
+
+    path: str
+    rev: str | None
+
+
+def split_name(project: Project, text: str) -> Named:
+    """``PATH@REV`` in two. A path that has an @ in its own name, and is there or tracked, is left whole."""
+    path, at, rev = text.rpartition("@")
+    if not at or not path or not rev:
+        return Named(text, None)
+    place = project.root / text
+    if os.path.lexists(place) or os.path.lexists(f"{place}{SUFFIX}"):
+        return Named(text, None)
+    return Named(path, rev)
+
+
+def alias(dataset: str, name: str) -> str:
+    """The git tag that names a version of one dataset."""
+    return f"{dataset.removesuffix(SUFFIX)}@{name}"
+
+
+def commit_of(project: Project, rev: str, dataset: str | None = None) -> str:
+    """The commit that a revision means, of ``dataset`` where one is meant. Raises UnknownRevision, also for the
+    beginning of several digests. One git process for what git knows."""
+    if dataset:
+        try:
+            return project.git.commit_of(f"refs/tags/{alias(dataset, rev)}")
+        except UnknownRevision:
+            pass
+    try:
+        return project.git.commit_of("HEAD" if rev == LATEST else rev)
+    except UnknownRevision:
+        found = _by_date(project, rev) or _by_digest(project, rev, dataset)
+        if found is None:
+            raise
+        return found
+
+
+def _by_date(project: Project, rev: str) -> str | None:
+    if _DAY.fullmatch(rev):
+        return commit_before(project.git, f"{rev} 23:59:59", "HEAD")
+    if _MOMENT.fullmatch(rev):
+        return commit_before(project.git, rev, "HEAD")
+    return None
+
+
+def _by_digest(project: Project, rev: str, dataset: str | None) -> str | None:
+    match = _DIGEST.fullmatch(rev)
+    if match is None:
+        return None
+    lineage = up_to_date(project, observer=project.observer)
+    try:
+        with lineage.reading() as connection:
+            versions = digests_like(connection, f"blake3:{match[1]}", dataset)
+            if len({key.digest for key in versions}) > 1:
+                raise UnknownRevision(f"{rev}, which begins several digests")
+            commits = [commit for key in versions for commit in naming_commits(connection, Key(*key))]
+    except NoLineage:
+        return None
+    return commits[0] if commits else None
