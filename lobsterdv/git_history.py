@@ -101,3 +101,14 @@ def _steps(fields: Iterable[str]) -> Iterator[Step]:
             commit = Commit(oid, int(at), author, subject)
         elif line.startswith(":"):
             facts = line.split(" ")
+
+
+def drawn(git: Git, paths: Sequence[str], *, tips: Iterable[str]) -> list[tuple[str, str]]:
+    """`git log --graph` of the commits that changed ``paths``: each line's drawing, and the commit that it shows, or an
+    empty text. One process; none without tips."""
+    wanted = "".join(f"{tip}\n" for tip in tips)
+    if not wanted:
+        return []
+    out = git.ask("log", "--graph", "--topo-order", "--format=%x01%H", "--stdin", "--", *paths, stdin=wanted.encode())
+    rows = [line.partition("\x01") for line in out.decode(errors="replace").splitlines()]
+    return [(drawing.rstrip(), oid) for drawing, _, oid in rows]

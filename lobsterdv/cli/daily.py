@@ -17,7 +17,7 @@ from lobsterdv.cli.options import (
     rev_option,
     verb,
 )
-from lobsterdv.cli.paths import target, targets
+from lobsterdv.cli.paths import all_named, target, targets
 from lobsterdv.cli.session import Done, Session
 
 
@@ -123,7 +123,7 @@ def checkout_command(
     from lobsterdv.ops.checkout import checkout  # noqa: PLC0415 - start-up time
 
     project = session.project()
-    wanted = targets(session, paths)
+    wanted, rev = all_named(session, paths, rev)
     report = checkout(project, wanted, rev=rev, force=force, ignore_missing=ignore_missing, observer=session.observer)
     return checked_out(report, session.words, paths=wanted)
 

@@ -55,6 +55,8 @@ def plain(value: object) -> Plain:
         return plain(value.value)
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {str(name): plain(part) for name, part in value._asdict().items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {name: plain(getattr(value, name)) for name in shown_fields(type(value))}
     if isinstance(value, Mapping):

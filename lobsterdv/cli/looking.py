@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lobsterdv.cli.options import dataset_names, datasets_argument, jobs_option, remote_option, rev_option, verb
-from lobsterdv.cli.paths import target, targets
+from lobsterdv.cli.paths import all_named, named, targets
 from lobsterdv.cli.session import Done, Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_command(session: Session, what: str | None, rev: str | None, remote: st
     else:
         from lobsterdv.ops.listing import list_project  # noqa: PLC0415 - start-up time
 
-        paths = [target(session, what)] if what is not None else []
+        paths, rev = all_named(session, [what] if what is not None else [], rev)
         report = list_project(session.project(), paths, rev=rev, observer=session.observer)
     return listed(report, session.words)
 
@@ -55,7 +55,7 @@ def path_command(session: Session, name: str, rev: str | None, remote: str | Non
     """
     from lobsterdv.ops.locate import locate  # noqa: PLC0415 - start-up time
 
-    wanted = target(session, name)
+    wanted, rev = named(session, name, rev)
     report = locate(session.project(), wanted, rev=rev, remote=remote, observer=session.observer)
     return Done(report, report.failures, answer=[str(report.path)])
 
@@ -73,7 +73,8 @@ def url_command(session: Session, name: str, rev: str | None, remote: str | None
     """
     from lobsterdv.ops.url import url  # noqa: PLC0415 - start-up time
 
-    report = url(session.project(), target(session, name), rev=rev, remote=remote, observer=session.observer)
+    wanted, rev = named(session, name, rev)
+    report = url(session.project(), wanted, rev=rev, remote=remote, observer=session.observer)
     return Done(report, report.failures, answer=[report.url])
 
 

@@ -28,14 +28,14 @@ class Row(NamedTuple):
     help: str
 
 
-TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Make room", "Set up")
+TASKS: Final = ("Start", "Daily work", "Share", "Look around", "Lineage", "Make room", "Set up")
 COMMANDS: Final = {
     "init": Row("starting", "Start", "Make a git repository a lobsterdv project."),
     "demo": Row("starting", "Start", "Tell the whole story on real data, in temporary repositories."),
     "add": Row("daily", "Daily work", "Keep files and folders as new versions."),
     "status": Row("daily", "Daily work", "Show what changed, and what is not kept, not here or not shared."),
     "checkout": Row("daily", "Daily work", "Put versions from the cache into the work tree."),
-    "run": Row("lineage", "Daily work", "Run a command, and keep what it made with what it was made from."),
+    "run": Row("lineage", "Lineage", "Run a command, and keep what it made with what it was made from."),
     "unprotect": Row("daily", "Daily work", "Make linked or read-only files writable."),
     "move": Row("daily", "Daily work", "Rename a dataset, its pointer and its .gitignore line."),
     "remove": Row("daily", "Daily work", "Stop tracking datasets; their files stay."),
@@ -48,6 +48,15 @@ COMMANDS: Final = {
     "path": Row("looking", "Look around", "Print the local path of a version, fetching it if needed."),
     "url": Row("looking", "Look around", "Print the URL of a version that any tool can read."),
     "stats": Row("looking", "Look around", "Show what versions take at a remote, and what saved the rest."),
+    "log": Row("history", "Look around", "Show the versions of datasets, newest first."),
+    "show": Row("history", "Look around", "Show everything that is known about a version."),
+    "search": Row("history", "Look around", "Find versions by words that were said of them."),
+    "lineage": Row("lineage", "Lineage", "Show what a version was made from, or what was made of it."),
+    "impact": Row("lineage", "Lineage", "Show what was made from a dataset, and what of it is stale."),
+    "stale": Row("lineage", "Lineage", "List datasets whose inputs, or whose code, have newer versions."),
+    "reproduce": Row("lineage", "Lineage", "Run recorded commands again, in order, for what is stale."),
+    "tag": Row("history", "Daily work", "Name versions of a dataset, or list their names."),
+    "revert": Row("history", "Daily work", "Make an old version the newest."),
     "drop": Row("room", "Make room", "Give up local copies of what the remote holds."),
     "gc": Row("room", "Make room", "Take out of the cache what nothing names any more."),
     "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
@@ -55,16 +64,17 @@ COMMANDS: Final = {
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "selftest": Row("selftesting", "Set up", "Try out whether this file system and a server do what lobsterdv needs."),
+    "reindex": Row("history", "Set up", "Rebuild the lineage index from git and run records."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
 HIDDEN: Final = {"hook": "hooks", "merge-driver": "hooks", "textconv": "hooks"}
 """Commands that git calls and nobody types, and where they live."""
 _MEANT: Final = {
-    "clean": "gc", "clone": "pull", "commit": "add", "diff": "status", "download": "pull", "du": "stats",
-    "evict": "drop", "free": "drop", "fsck": "verify", "get": "pull", "help": "--help", "import": "add", "ls": "list",
-    "mv": "move", "prune": "gc", "restore": "checkout", "rm": "remove", "save": "add", "st": "status",
-    "switch": "checkout", "sync": "pull", "track": "add", "trash": "undelete", "unlock": "unprotect",
-    "untrack": "remove", "upload": "push",
+    "clean": "gc", "clone": "pull", "commit": "add", "dag": "lineage", "diff": "status", "download": "pull",
+    "du": "stats", "evict": "drop", "find": "search", "free": "drop", "fsck": "verify", "get": "pull",
+    "help": "--help", "import": "add", "ls": "list", "mv": "move", "prune": "gc", "repro": "reproduce",
+    "restore": "checkout", "rm": "remove", "save": "add", "st": "status", "switch": "checkout", "sync": "pull",
+    "track": "add", "trash": "undelete", "unlock": "unprotect", "untrack": "remove", "upload": "push",
 }  # fmt: skip
 """What people coming from git, DVC or DataLad type, and what it is called here."""
 

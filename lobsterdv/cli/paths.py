@@ -31,6 +31,35 @@ def target(session: Session, text: str) -> str:
     return project_path(text, folder=session.folder, root=str(session.project().root))
 
 
+def named(session: Session, text: str, rev: str | None) -> tuple[str, str | None]:
+    """``PATH`` or ``PATH@REV`` as typed, beside what ``--rev`` said, as a path of the project and a revision. Raises
+    Refused, and UsageError when there are two."""
+    from lobsterdv.ops.names import revision, split_name  # noqa: PLC0415 - start-up time
+
+    path = target(session, text)
+    name = split_name(session.project(), path)
+    if name.rev is None:
+        return path, rev
+    if rev is not None and rev != name.rev:
+        raise UsageError(f"{text} names a revision, and --rev {rev} another")
+    return name.path, revision(session.project(), name)
+
+
+def all_named(session: Session, texts: Sequence[str], rev: str | None) -> tuple[list[str], str | None]:
+    """The same of several, which must agree on the revision."""
+    paths = targets(session, texts)
+    if not any("@" in path for path in paths):
+        return paths, rev
+    from lobsterdv.ops.names import revision, split_name  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    names = [split_name(project, path) for path in paths]
+    revs = {revision(project, name) for name in names} | ({rev} if rev is not None else set())
+    if len(revs) > 1:
+        raise UsageError("one revision at a time: these name several")
+    return [name.path for name in names], revs.pop()
+
+
 def project_path(text: str, *, folder: str, root: str) -> str:
     """``text`` (a path, a pointer's path or a glob) relative to ``root``, ``/``-separated; the root is ``.``.
 

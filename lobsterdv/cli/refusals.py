@@ -221,6 +221,27 @@ def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
             Remedy("pip install -U lobsterdv", "if a newer one wrote it")]  # fmt: skip
 
 
+def _no_command(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    anew = at.words.ldv("run", "--in", "INPUT", "--out", path, "--", "COMMAND")
+    return [
+        Remedy(anew, "makes it, and remembers how"),
+        Remedy(at.words.ldv("show", path), "tells what is known of it"),
+    ]
+
+
+def _tag_exists(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    return [Remedy(at.words.ldv("tag", "--force", path, "NAME"), "lets the name mean this version"),
+            Remedy(at.words.ldv("tag", path), "lists its names")]  # fmt: skip
+
+
+def _uncommitted_tag(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    return [Remedy(at.words.git("commit", "-m", "MESSAGE"), "then tag it"),
+            Remedy(at.words.ldv("tag", "--rev", "HEAD", path, "NAME"), "names the one that is committed")]  # fmt: skip
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
@@ -237,6 +258,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "linked": _linked,
     "list": _list,
     "lost": _lost,
+    "no-command": _no_command,
     "no-conflict": _no_conflict,
     "no-tenant": _no_tenant,
     "not-found": _not_found,
@@ -254,11 +276,13 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "shallow": _shallow,
     "special-file": _special,
     "symlink": _symlink,
+    "tag-exists": _tag_exists,
     "tenant": _tenant,
     "tenant-here": _tenant_here,
     "through-link": _through_link,
     "two-kinds": _two_kinds,
     "unadded": _unadded,
+    "uncommitted-tag": _uncommitted_tag,
     "unnamed-input": _unnamed_input,
     "unreadable-root": _unreadable_root,
     "whole": _look_around,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lobsterdv.cli.session import Done
-from lobsterdv.cli.words import Words, count, following, safe, short
+from lobsterdv.cli.words import Words, count, duration, following, safe, short, table
 
 if TYPE_CHECKING:
+    from lobsterdv.index.graph import Key, Link
+    from lobsterdv.ops.lineage import ImpactReport, LineageReport
+    from lobsterdv.ops.reproduce import ReproduceReport
     from lobsterdv.ops.run import RunReport
+    from lobsterdv.ops.stale import StaleReport
+    from lobsterdv.ops.staleness import Reason
+    from lobsterdv.ops.tracing import VersionFacts
 
 
 def ran(report: RunReport, words: Words) -> Done:
@@ -28,3 +35,138 @@ def ran(report: RunReport, words: Words) -> Done:
         commit = words.git("commit", "-m", report.activity)
         hints = following([commit, words.ldv("lineage", words.arg(report.outputs[0].path))])
     return Done(report, report.failures, lines=lines, hints=hints)
+
+
+def place(is_here: bool, is_pushed: bool | None) -> str:
+    """Where a version's bytes are, in two words."""
+    if is_here:
+        return "here, remote" if is_pushed else "here only" if is_pushed is False else "here"
+    return "remote only" if is_pushed else "not here"
+
+
+def why(reason: Reason, words: Words) -> str:
+    """Why a version is stale."""
+    path = words.path(reason.path)
+    if reason.why == "input":
+        return f"stale: {path} is {short(reason.now)} now, it was {short(reason.was)}"
+    if reason.why == "removed":
+        return f"stale: {path} is tracked no more"
+    if reason.why == "code":
+        return f"stale: {path} changed" if reason.now else "stale: its script is not where it was"
+    return f"stale: {path} is stale"
+
+
+def traced(report: LineageReport, words: Words, form: str) -> Done:
+    from lobsterdv.exports import EXPORTS  # noqa: PLC0415 - start-up time
+
+    if form in EXPORTS:
+        return Done(report, report.failures, answer=EXPORTS[form](report).splitlines())
+    facts = {version.key: version for version in report.versions}
+    start = report.asked[0]
+    lines = []
+    if report.direction in ("up", "both"):
+        lines += _tree(start, report.links, facts, words, down=False)
+    if report.direction in ("down", "both"):
+        tree = _tree(start, report.links, facts, words, down=True)
+        lines += ["", "made of it:", *tree] if report.direction == "both" else tree
+    if not report.links:
+        which = {"up": "says what it was made from", "down": "was made of it", "both": "says where it belongs"}
+        lines.append(f"  nothing {which[report.direction]}, as far as pointers tell")
+    return Done(report, report.failures, answer=lines)
+
+
+def _tree(
+    start: Key, links: Sequence[Link], facts: Mapping[Key, VersionFacts], words: Words, *, down: bool
+) -> list[str]:
+    """Lines of a tree. What was told already is not told again: lineage is a graph, and may be large."""
+    by_near: dict[Key, dict[Key, Link]] = {}
+    for link in links:
+        near, far = (link.used, link.made) if down else (link.made, link.used)
+        by_near.setdefault(near, {}).setdefault(far, link)
+    made_by = {link.made: link.activity for link in links if link.activity}
+    lines = [_node(facts[start], words, made_by.get(start))]
+    told = {start}
+    stack = [(far, link, "", at == len(by_near.get(start, {})) - 1)
+             for at, (far, link) in enumerate(by_near.get(start, {}).items())][::-1]  # fmt: skip
+    while stack:
+        key, link, indent, is_last = stack.pop()
+        branch = "└─ " if is_last else "├─ "
+        again = "  (above)" if key in told and by_near.get(key) else ""
+        part = f" ({words.path(link.path)})" if link.path != link.used.dataset else ""
+        lines.append(f"{indent}{branch}{_node(facts[key], words, made_by.get(key))}{part}{again}")
+        if key in told:
+            continue
+        told.add(key)
+        below = list(by_near.get(key, {}).items())
+        step = indent + ("   " if is_last else "│  ")
+        stack += [(far, other, step, at == len(below) - 1) for at, (far, other) in enumerate(below)][::-1]
+    return lines
+
+
+def _node(version: VersionFacts, words: Words, activity: str | None) -> str:
+    parts = [f"{words.path(version.dataset)}@{short(version.digest)}"]
+    if version.size is None:
+        parts.append("never committed here")
+    elif version.at:
+        parts.append(version.at[:10])
+    else:
+        parts.append("not committed")
+    if activity:
+        parts.append(f"by {safe(activity)}")
+    if version.message or version.subject:
+        parts.append(safe(version.message or version.subject or ""))
+    if version.stale:
+        parts.append(f"[{why(version.stale[0], words)}]")
+    elif not version.is_current:
+        parts.append("[old version]")
+    return "  ".join(parts)
+
+
+def affected(report: ImpactReport, words: Words) -> Done:
+    rows = []
+    for row in report.affected:
+        state = "; ".join(why(reason, words) for reason in row.stale) or "up to date"
+        by = f"by {safe(row.activity)}" if row.activity else ""
+        rows.append((words.path(row.version.dataset), short(row.version.digest), count(row.steps, "step"), by, state))
+    lines = table(rows)
+    if not lines:
+        lines = [f"Nothing here was made from {words.path(report.dataset)}"]
+    if report.old:
+        lines.append(f"and {count(report.old, 'version')} that no pointer names any more")
+    stale = [row for row in report.affected if row.stale]
+    hints = following([words.ldv("reproduce", "--dry-run")]) if stale else []
+    return Done(report, report.failures, answer=lines, hints=hints)
+
+
+def gone_stale(report: StaleReport, words: Words, *, exit_code: bool) -> Done:
+    lines = []
+    for row in report.stale:
+        by = f"  by {safe(row.activity)}" if row.activity else ""
+        lines.append(f"{words.path(row.path)}@{short(row.digest)}{by}")
+        lines += [f"    {why(reason, words)}" for reason in row.reasons]
+    if not report.stale and not report.failures:
+        told = [f"Nothing is stale; {count(report.checked, 'dataset')} with lineage"]
+        return Done(report, report.failures, lines=told)
+    hints = following([words.ldv("reproduce", "--dry-run")]) if report.stale else []
+    return Done(report, report.failures, answer=lines, hints=hints, exit=7 if exit_code and report.stale else 0)
+
+
+def reproduced(report: ReproduceReport, words: Words) -> Done:
+    lines = []
+    for step in report.steps:
+        made = ", ".join(words.path(path) for path in step.outputs)
+        took = f", {duration(step.seconds)}" if step.fate == "ran" else ""
+        news = ("; nothing changed" if not step.changed else "") if step.fate == "ran" else ""
+        status = f" (exit status {step.exit_code})" if step.exit_code else ""
+        lines.append(f"{safe(step.activity)}: {step.fate}{status}{took} -> {made}{news}")
+        if step.fate in ("would run", "failed"):
+            where = f"  (in {words.path(step.folder)})" if step.folder else ""
+            lines += [f"    {safe(step.command)}{where}", *(f"    {why(reason, words)}" for reason in step.reasons)]
+    if not report.steps and not report.failures:
+        lines.append(f"Everything is up to date; {count(report.checked, 'dataset')} with lineage")
+    hints = []
+    if any(step.fate == "would run" for step in report.steps):
+        hints = following([words.ldv("reproduce")])
+    elif any(step.changed for step in report.steps):
+        hints = following([words.git("commit", "-m", "reproduced"), words.ldv("push")])
+    return Done(report, report.failures, lines=lines, hints=hints, exit=report.exit_code)

@@ -16,7 +16,7 @@ from lobsterdv.cli.options import (
     rev_option,
     verb,
 )
-from lobsterdv.cli.paths import targets
+from lobsterdv.cli.paths import all_named, targets
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import duration, quote
 
@@ -55,12 +55,13 @@ def push_command(
     from lobsterdv.cli.render import pushed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.push import push  # noqa: PLC0415 - start-up time
 
+    wanted, rev = all_named(session, paths, rev)
     _one_of(rev, everything)
     if check:
         return _check(session, paths, remote, rev, everything, plain or ignore_missing, jobs)
     report = push(
         session.project(),
-        targets(session, paths),
+        wanted,
         remote=remote,
         rev=rev,
         everything=everything,
@@ -97,10 +98,11 @@ def fetch_command(
     from lobsterdv.errors import MissingContent  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.fetch import fetch  # noqa: PLC0415 - start-up time
 
+    wanted, rev = all_named(session, paths, rev)
     _one_of(rev, everything)
     report = fetch(
         session.project(),
-        targets(session, paths),
+        wanted,
         remote=remote,
         rev=rev,
         everything=everything,
@@ -135,7 +137,7 @@ def pull_command(
     from lobsterdv.cli.render import pulled  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.pull import pull  # noqa: PLC0415 - start-up time
 
-    wanted = targets(session, paths)
+    wanted, rev = all_named(session, paths, rev)
     report = pull(
         session.project(),
         wanted,

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 _T = TypeVar("_T")
+Connection = sqlite3.Connection
+"""An open lineage file, for those who hand it on."""
 _PART: Final = 500  # below SQLite's limit of variables in a statement
 
 
@@ -30,6 +32,11 @@ class Link(NamedTuple):
     folder: str | None
     script: str | None
     params: Mapping[str, Any]
+
+    @staticmethod
+    def params_of(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Parameters as a Link holds them: links may stand in a set."""
+        return _Params(mapping)
 
 
 class Known(NamedTuple):
@@ -95,7 +102,7 @@ def links(connection: sqlite3.Connection, starts: Collection[Key], *, down: bool
         ):
             link = Link(
                 Key(made, made_digest), Key(used, used_digest), path, activity, command, folder, script,
-                _Params(_loaded(params)),
+                Link.params_of(_loaded(params)),
             )  # fmt: skip
             found[link] = None
     return list(found)

@@ -12,6 +12,7 @@ from lobsterdv import durable, temps
 from lobsterdv.errors import FormatError, LobsterError, LocalIOError, NotTracked, Refused
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.names import commit_of
 from lobsterdv.paths import SafeRelPath, safe_path
 
 PATTERN = "*" + SUFFIX
@@ -57,7 +58,7 @@ def work_pointers(project: Project) -> Pointers:
 
 def pointers_at(project: Project, rev: str) -> Pointers:
     """The pointers at a revision. Three git processes. Raises UnknownRevision."""
-    blobs = project.git.files_at(project.git.commit_of(rev), SUFFIX)
+    blobs = project.git.files_at(commit_of(project, rev), SUFFIX)
     contents = project.git.read(blobs.values())
     return _parse((name, contents.get(blob)) for name, blob in blobs.items())
 

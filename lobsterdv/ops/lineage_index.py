@@ -11,15 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from lobsterdv.blobs.remote import records
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import FormatError
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.pointer import SUFFIX, parse_pointer
 from lobsterdv.git_history import is_behind, steps, tips
 from lobsterdv.index.lineage import ChangeRow, CommitRow, Lineage, News, PushRow
-from lobsterdv.index.pushed import load_all_pushed
+from lobsterdv.index.pushed import Pushed, load_all_pushed, load_pushed, save_pushed
+from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.run_records import kept_run, kept_run_names
+from lobsterdv.ops.run_sharing import fetch_runs
 
 _BATCH: Final = 2000  # pointers read and parsed at once
 
@@ -59,8 +62,18 @@ def up_to_date(project: Project, *, observer: Observer) -> Lineage:
     return lineage
 
 
-def rebuild(project: Project, *, observer: Observer) -> ReindexReport:
-    """Build the lineage file anew from all there is, and put it in the old one's place."""
+def rebuild(project: Project, *, remote: str | None = None, observer: Observer) -> ReindexReport:
+    """Build the lineage file anew from all there is, and put it in the old one's place. With ``remote`` that one's
+    catalog and run records are read first. Raises NotARemote, RemoteError."""
+    if remote is not None:
+        room = connect(project, project.remote(remote))
+        shelf = f"{room.marker.store_id}/{project.project_id}"
+        known = [row.record for row in load_pushed(project.index, shelf)]
+        new = records(room, project.project_id, known=known)
+        save_pushed(project.index, shelf, (
+            Pushed(record.path, record.pointer.digest, record.manifest, name, record.at) for name, record in new
+        ))  # fmt: skip
+        fetch_runs(room)
     now = _State(project)
     news = _news(project, now, without=(), nothing_new=False, observer=observer)
     lineage_of(project).rebuild(news, now.text)

@@ -1,7 +1,8 @@
 """Names of versions: ``PATH@REV``, and what REV may be besides a git revision.
 
 In this order: the git tag ``PATH@REV`` (an alias of this dataset alone); ``latest``, which is HEAD; whatever git takes;
-a day or moment in ISO 8601 (what HEAD's history said at its end); the beginning of a digest, at least 4 hex digits.
+the alias of any one dataset; a day or moment in ISO 8601 (what HEAD's history said at its end); the beginning of a
+digest, at least 4 hex digits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 from lobsterdv.errors import UnknownRevision
 from lobsterdv.formats.pointer import SUFFIX
-from lobsterdv.git_history import commit_before
+from lobsterdv.git_history import commit_before, tips
 from lobsterdv.index.graph import Key, digests_like, naming_commits
 from lobsterdv.index.lineage import NoLineage
 from lobsterdv.ops.context import Project
@@ -50,18 +51,40 @@ def alias(dataset: str, name: str) -> str:
 def commit_of(project: Project, rev: str, dataset: str | None = None) -> str:
     """The commit that a revision means, of ``dataset`` where one is meant. Raises UnknownRevision, also for the
     beginning of several digests. One git process for what git knows."""
-    if dataset:
-        try:
-            return project.git.commit_of(f"refs/tags/{alias(dataset, rev)}")
-        except UnknownRevision:
-            pass
+    if dataset and _tagged(project, own := alias(dataset, rev)):
+        rev = f"refs/tags/{own}"
     try:
         return project.git.commit_of("HEAD" if rev == LATEST else rev)
     except UnknownRevision:
-        found = _by_date(project, rev) or _by_digest(project, rev, dataset)
+        found = _by_alias(project, rev) or _by_date(project, rev) or _by_digest(project, rev, dataset)
         if found is None:
             raise
         return found
+
+
+def revision(project: Project, named: Named) -> str | None:
+    """The revision of a name as git can take it, by its tag where that is an alias of the path."""
+    if named.rev is None:
+        return None
+    own = alias(named.path, named.rev)
+    return own if _tagged(project, own) else named.rev
+
+
+def _tagged(project: Project, name: str) -> bool:
+    try:
+        project.git.commit_of(f"refs/tags/{name}")
+    except UnknownRevision:
+        return False
+    return True
+
+
+def _by_alias(project: Project, rev: str) -> str | None:
+    """By the aliases of any datasets, when all that are called so mean one commit."""
+    named = {ref: oid for ref, oid in tips(project.git).items() if ref.startswith("refs/tags/")}
+    commits = {oid for ref, oid in named.items() if ref.endswith(f"@{rev}")}
+    if len(commits) > 1:
+        raise UnknownRevision(f"{rev}, a tag of several datasets; PATH@{rev} names one")
+    return commits.pop() if commits else None
 
 
 def _by_date(project: Project, rev: str) -> str | None:

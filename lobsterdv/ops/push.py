@@ -20,11 +20,12 @@ from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, RemoteError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import EMBEDDED
-from lobsterdv.index.pushed import Pushed, forget_pushed, save_pushed
+from lobsterdv.index.pushed import Pushed, forget_pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Damage
+from lobsterdv.ops.run_sharing import send_runs
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import Wish, wishes
 
@@ -130,6 +131,7 @@ def push(
             ignore_missing,
         )
         _send_all(project, room, todo, set(damaged), known, terms, report, observer)
+    send_runs(room, lambda: {(row.path, row.version) for row in load_pushed(project.index, _shelf(project, room))})
     return report
 
 

@@ -12,6 +12,7 @@ from lobsterdv.errors import ConflictedPointer, FormatError, LobsterError, NotTr
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import PATTERN, dataset_of, work_pointers
+from lobsterdv.ops.names import commit_of
 from lobsterdv.paths import SafeRelPath, safe_path
 
 
@@ -40,7 +41,7 @@ def wishes(
     """
     current: dict[str, str | None] = {}  # blob -> commit
     if rev is not None:
-        commit = project.git.commit_of(rev)
+        commit = commit_of(project, rev)
         named = [(path, blob, commit) for path, blob in project.git.files_at(commit, SUFFIX).items()]
         current = {blob: commit for _, blob, _ in named}
         work, staged = None, []
