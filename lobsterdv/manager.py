@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from lobsterdv.anndata_.kinds import kind_of
+from lobsterdv.asking import Asking, raise_first
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, NotTracked, RemoteError, UsageError
 from lobsterdv.events import Observer, silent
 from lobsterdv.formats.pointer import SUFFIX, Input, Pointer, parse_pointer
 from lobsterdv.ops.add import AddReport, add
 from lobsterdv.ops.checkout import CheckoutReport, checkout
-from lobsterdv.ops.context import Failure
 from lobsterdv.ops.datasets import PATTERN, dataset_of, place_of, pointers, select
 from lobsterdv.ops.fetch import FetchReport, fetch
 from lobsterdv.ops.locate import locate
+from lobsterdv.ops.names import commit_of, revision, split_name
 from lobsterdv.ops.pull import PullReport, pull
 from lobsterdv.ops.push import PushReport, push
 from lobsterdv.ops.replacing import copy_data, replace_data
@@ -57,12 +58,13 @@ class Version:
         return f"{self.name}@{self.digest.hex()[:12]}"
 
 
-class DataManager:
+class DataManager(Asking):
     """One project. Threads may share one; processes may each have one.
 
-    Names are dataset paths relative to the project's root, or paths inside a directory dataset. ``rev``
-    (anything git takes) is used wherever a call gives none; None means the work tree's pointers. Errors
-    are ``lobsterdv.errors``; when several items of a call fail, the first error carries the others as notes.
+    Names are dataset paths relative to the project's root, or paths inside a directory dataset, alone or as
+    ``PATH@REV``. ``rev`` (anything git takes, a date, the beginning of a digest) is used wherever a call gives
+    none; None means the work tree's pointers. Errors are ``lobsterdv.errors``; when several items of a call fail,
+    the first error carries the others as notes.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class DataManager:
         self._rev = rev
         self._remote = remote
         self._observer = observer
+        self._run = None
 
     def __repr__(self) -> str:
         return f"DataManager({str(self._project.root)!r})"
@@ -100,10 +103,9 @@ class DataManager:
         when the remote cannot be asked: it then says what is missing, where it is and what to type),
         CorruptContent.
         """
+        path, wanted = self._named(name, rev)
         try:
-            report = locate(
-                self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
-            )
+            report = locate(self._project, path, rev=wanted, remote=self._remote, observer=self._observer)
         except RemoteError as error:
             raise self._out_of_reach(name, rev, error) from error
         assert report.path is not None
@@ -114,10 +116,9 @@ class DataManager:
         streamed from the remote, where only what is read travels. Raises as ``path``, UsageError for other modes."""
         if mode not in ("rb", "r", "rt"):
             raise UsageError(f"mode {mode!r}: versions are read-only, so the mode is 'rb' or 'r'")
+        path, wanted = self._named(name, rev)
         try:
-            stream = open_stream(
-                self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
-            )
+            stream = open_stream(self._project, path, rev=wanted, remote=self._remote, observer=self._observer)
         except RemoteError as error:
             raise self._out_of_reach(name, rev, error) from error
         return stream if mode == "rb" else io.TextIOWrapper(stream, encoding="utf-8")
@@ -126,9 +127,8 @@ class DataManager:
         """The URL of a file that lies at the remote as one object, just as it is: ``s3://bucket/...``, or a file's path
         when the remote is a directory. Raises NotVerbatim for one that is stored otherwise (``push(plain=True)``
         stores it so), Refused for a directory, and as ``path``, but for RemoteError."""
-        report = url(
-            self._project, self._name(name), rev=rev or self._rev, remote=self._remote, observer=self._observer
-        )
+        path, wanted = self._named(name, rev)
+        report = url(self._project, path, rev=wanted, remote=self._remote, observer=self._observer)
         return report.url
 
     def load(self, name: str, rev: str | None = None, backed: bool = False) -> Any:
@@ -141,6 +141,8 @@ class DataManager:
 
         path = self.path(name, rev)
         version = self.resolve(name, rev)
+        if self._run is not None:
+            self._run.used(Input(safe_path(version.name), version.digest))
         return load(path, kind_of(path), name=version.name.rpartition("/")[2], backed=backed)
 
     def save(
@@ -163,7 +165,11 @@ class DataManager:
             self._write(obj_or_path, name, target)
         given = tuple(self._input(item) for item in inputs)
         report = add(self._project, [name], message=message, inputs=given or None, observer=self._observer)
-        _raise_first(report.failures)
+        raise_first(report.failures)
+        if self._run is not None:
+            for item in given:
+                self._run.used(item)
+            self._run.made(name)
         return self.resolve(name)
 
     def add(
@@ -181,14 +187,14 @@ class DataManager:
             self._project, names, message=message, storage=storage, move=move, to_remote=to_remote, remote=self._remote,
             observer=self._observer,
         )  # fmt: skip
-        _raise_first(report.failures)
+        raise_first(report.failures)
         return report
 
     def push(self, *paths: str, remote: str | None = None, plain: bool = False) -> PushReport:
         """Send versions to the remote. See ``lobsterdv push``."""
         names = [self._name(p) for p in paths]
         report = push(self._project, names, remote=remote or self._remote, plain=plain, observer=self._observer)
-        _raise_first(report.failures)
+        raise_first(report.failures)
         return report
 
     def fetch(self, *paths: str, rev: str | None = None, remote: str | None = None) -> FetchReport:
@@ -197,7 +203,7 @@ class DataManager:
         report = fetch(
             self._project, names, rev=rev or self._rev, remote=remote or self._remote, observer=self._observer
         )
-        _raise_first(report.failures)
+        raise_first(report.failures)
         return report
 
     def pull(self, *paths: str, rev: str | None = None, remote: str | None = None, force: bool = False) -> PullReport:
@@ -207,14 +213,14 @@ class DataManager:
             self._project, names, rev=rev or self._rev, remote=remote or self._remote, force=force,
             observer=self._observer,
         )  # fmt: skip
-        _raise_first(report.failures)
+        raise_first(report.failures)
         return report
 
     def checkout(self, *paths: str, rev: str | None = None, force: bool = False) -> CheckoutReport:
         """Put cached versions into the work tree. See ``lobsterdv checkout``."""
         names = [self._name(p) for p in paths]
         report = checkout(self._project, names, rev=rev or self._rev, force=force, observer=self._observer)
-        _raise_first(report.failures)
+        raise_first(report.failures)
         return report
 
     def status(self, *paths: str) -> StatusReport:
@@ -224,7 +230,7 @@ class DataManager:
     def datasets(self, rev: str | None = None) -> list[Version]:
         """Every dataset's version, in the work tree or at a revision, by name. Broken pointers are left out."""
         wanted = rev or self._rev
-        commit = self._project.git.commit_of(wanted) if wanted else None
+        commit = commit_of(self._project, wanted) if wanted else None
         found = pointers(self._project, wanted).good
         return [_version(d.path, d.pointer, commit) for d in found.values()]
 
@@ -252,12 +258,12 @@ class DataManager:
 
     def resolve(self, name: str, rev: str | None = None) -> Version:
         """The version that a name means, at ``rev`` or in the work tree. Raises NotTracked, UnknownRevision."""
-        wanted = rev or self._rev
-        selected, failures = select(pointers(self._project, wanted), [self._name(name)], rev=wanted)
+        path, wanted = self._named(name, rev)
+        selected, failures = select(pointers(self._project, wanted), [path], rev=wanted)
         if failures or len(selected) != 1:
             raise failures[0].error if failures else NotTracked(name, wanted)
         dataset, below = selected[0]
-        commit = self._project.git.commit_of(wanted) if wanted else None
+        commit = commit_of(self._project, wanted) if wanted else None
         version = _version(dataset.path, dataset.pointer, commit)
         return replace(version, name=f"{dataset.path}/{below}") if below else version
 
@@ -274,6 +280,15 @@ class DataManager:
             except ValueError:
                 raise UsageError(f"{text} is outside the project {self._project.root}") from None
         return text.removeprefix("./")
+
+    def _named(self, name: str, rev: str | None) -> tuple[str, str | None]:
+        """``PATH`` or ``PATH@REV``, and the revision that is meant: the name's, the call's, or the manager's."""
+        named = split_name(self._project, self._name(name))
+        if named.rev is None:
+            return named.path, rev or self._rev
+        if rev is not None and rev != named.rev:
+            raise UsageError(f"{name} names a revision, and rev={rev!r} another")
+        return named.path, revision(self._project, named)
 
     def _input(self, item: str | Version) -> Input:
         version = item if isinstance(item, Version) else self.resolve(item)
@@ -300,11 +315,3 @@ def _version(name: str, pointer: Pointer, commit: str | None) -> Version:
     return Version(
         name, pointer.digest, pointer.size, pointer.kind, pointer.files, pointer.message, pointer.summary or {}, commit
     )
-
-
-def _raise_first(failures: Sequence[Failure]) -> None:
-    if failures:
-        error = failures[0].error
-        for other in failures[1:]:
-            error.add_note(f"{other.path}: {other.error}")
-        raise error

@@ -70,10 +70,10 @@ def show_command(session: Session, name: str, rev: str | None) -> Done:
 @click.option("-n", "--limit", metavar="N", type=click.IntRange(1), default=20, help="At most so many (20).")
 @click.pass_obj
 def search_command(session: Session, words: tuple[str, ...], limit: int) -> Done:
-    """Find committed versions by words that were said of them.
+    """Find versions by words that were said of them.
 
-    In names, messages, summaries (columns, layers, shapes), commands, parameters and commits. Every word must be
-    there; the beginning of one is enough.
+    Committed ones, in names, messages, summaries (columns, layers, shapes), commands, parameters and commits. Every
+    word must be there; the beginning of one is enough.
     """
     from lobsterdv.cli.render_history import hits  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.search import search  # noqa: PLC0415 - start-up time
@@ -134,13 +134,12 @@ def revert_command(session: Session, paths: tuple[str, ...], to: str, remote: st
 def reindex_command(session: Session, remote: str | None) -> Done:
     """Rebuild the lineage index from git and run records.
 
-    From git history, the run records of the cache, and what is known of remotes. It is kept up to date by itself; this is
-    for doubts, and to learn what others ran.
+    From git history, the run records of the cache, and what is known of remotes. It is kept up to date by itself;
+    this is for doubts, and to learn what others ran.
     """
     from lobsterdv.cli.render_history import reindexed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.lineage_index import lineage_of, rebuild  # noqa: PLC0415 - start-up time
 
     project = session.project()
-    return reindexed(
-        rebuild(project, remote=remote, observer=session.observer), str(lineage_of(project).path), session.words
-    )
+    report = rebuild(project, remote=remote, observer=session.observer)
+    return reindexed(report, str(lineage_of(project).path), session.words)

@@ -244,7 +244,7 @@ def _unencrypted(error: errors.Unencrypted, at: Situation) -> list[Remedy]:
 
 
 def _would_overwrite(error: errors.WouldOverwrite, at: Situation) -> list[Remedy]:
-    if at.command == "merge":
+    if at.command in ("merge", "revert"):
         return [Remedy(at.again("--force"), "moves them to the trash")]
     command = at.command if at.command in ("checkout", "pull") else "checkout"
     return [
