@@ -12,7 +12,7 @@ from lobsterdv.cli.paths import target, targets
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.formats.yamlio import Value
 
-FORMS = ("tree", "json", "dot", "mermaid")
+FORMS = ("tree", "json", "dot", "mermaid", "prov", "ro-crate")
 
 
 @verb("run", report="lobsterdv.ops.run:RunReport")

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 from lobsterdv.exports.drawings import dot, mermaid
+from lobsterdv.exports.plain import node_link
+from lobsterdv.exports.prov import prov_json
+from lobsterdv.exports.rocrate import ro_crate
 from lobsterdv.ops.lineage import LineageReport
 
-EXPORTS: Final[dict[str, Callable[[LineageReport], str]]] = {"dot": dot, "mermaid": mermaid}
+EXPORTS: Final[dict[str, Callable[[LineageReport], str]]] = {
+    "json": node_link,
+    "dot": dot,
+    "mermaid": mermaid,
+    "prov": prov_json,
+    "ro-crate": ro_crate,
+}
 """By the name of the format."""

@@ -472,6 +472,6 @@ def test_queries_of_a_large_graph_are_quick(large: Path) -> None:
     sample = [(number, down) for number in range(10, 100_000, 997) for down in (False, True)]
     seconds = sorted(ask(number, down=down)[1] for number, down in sample)
     deep = sorted(min(ask(n, down=d)[1] for _ in range(5)) for n, d in ((1999, False), (0, True), (2000, True)))
-    print(seconds[len(seconds)//2], seconds[int(len(seconds)*0.95)], deep)
-    assert seconds[int(len(seconds) * 0.95)] < 0.03, seconds[-5:]
+
+    assert seconds[int(len(seconds) * 0.95)] < 0.01, seconds[-5:]
     assert deep[-1] < 0.1, deep
