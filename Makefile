@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: all check lint types layers docs test test-s3 slow demo bench format clean
+.PHONY: all check lint types layers docs test test-s3 slow demo bench page format clean
 
 all: check
 
@@ -45,6 +45,9 @@ demo: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+page:  # the lineage page's script; needs npm
+	cd web && npm ci --silent && npm run --silent build
 
 format: $(STAMP)
 	$(BIN)/ruff format .

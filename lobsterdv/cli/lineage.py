@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import cast
 
 import click
@@ -12,7 +13,17 @@ from lobsterdv.cli.paths import target, targets
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.formats.yamlio import Value
 
-FORMS = ("tree", "json", "dot", "mermaid", "prov", "ro-crate")
+
+@dataclass(frozen=True)
+class PageReport:
+    """The page that was written, and how much is on it."""
+
+    path: str
+    versions: int
+    links: int
+
+
+FORMS = ("tree", "json", "dot", "mermaid", "html", "prov", "ro-crate")
 
 
 @verb("run", report="lobsterdv.ops.run:RunReport")
@@ -154,3 +165,23 @@ def reproduce_command(session: Session, paths: tuple[str, ...], dry_run: bool) -
         observer=session.observer,
     )  # fmt: skip
     return reproduced(report, session.words)
+
+
+@verb("report", report="lobsterdv.cli.lineage:PageReport")
+@click.option("-o", "--out", metavar="DIR", default=".", help="The folder to write into; default: here.")
+@click.pass_obj
+def report_command(session: Session, out: str) -> Done:
+    """Write a page about all datasets.
+
+    One file, lineage.html: what every dataset was made from, by what, what is stale, and where the bytes are. It opens
+    in any browser, without a network.
+    """
+    from lobsterdv.cli.render_lineage import reported  # noqa: PLC0415 - start-up time
+    from lobsterdv.exports.page import page  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.report import project_lineage, write_page  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    found = project_lineage(project, observer=session.observer)
+    text = page(found, title=f"Data of {project.root.name}")
+    path = write_page(os.path.join(session.folder, out), text)
+    return reported(PageReport(str(path), len(found.versions), len(found.links)), session.words)

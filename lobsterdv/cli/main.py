@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "lineage": Row("lineage", "Lineage", "Show what a version was made from, or what was made of it."),
     "impact": Row("lineage", "Lineage", "Show what was made from a dataset, and what of it is stale."),
     "stale": Row("lineage", "Lineage", "List datasets whose inputs, or whose code, have newer versions."),
+    "report": Row("lineage", "Lineage", "Write a page about all datasets."),
     "reproduce": Row("lineage", "Lineage", "Run recorded commands again, in order, for what is stale."),
     "tag": Row("history", "Daily work", "Name versions of a dataset, or list their names."),
     "revert": Row("history", "Daily work", "Make an old version the newest."),

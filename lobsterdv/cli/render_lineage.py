@@ -9,6 +9,7 @@ from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, duration, following, safe, short, table
 
 if TYPE_CHECKING:
+    from lobsterdv.cli.lineage import PageReport
     from lobsterdv.index.graph import Key, Link
     from lobsterdv.ops.lineage import ImpactReport, LineageReport
     from lobsterdv.ops.reproduce import ReproduceReport
@@ -170,3 +171,8 @@ def reproduced(report: ReproduceReport, words: Words) -> Done:
     elif any(step.changed for step in report.steps):
         hints = following([words.git("commit", "-m", "reproduced"), words.ldv("push")])
     return Done(report, report.failures, lines=lines, hints=hints, exit=report.exit_code)
+
+
+def reported(report: PageReport, words: Words) -> Done:
+    said = f"{count(report.versions, 'version')}, {count(report.links, 'link')}"
+    return Done(report, answer=[words.place(report.path)], lines=[f"{said}; open it in a browser"])

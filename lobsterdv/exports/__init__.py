@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lobsterdv.exports.drawings import dot, mermaid
+from lobsterdv.exports.page import page
 from lobsterdv.exports.plain import node_link
 from lobsterdv.exports.prov import prov_json
 from lobsterdv.exports.rocrate import ro_crate
@@ -15,6 +16,7 @@ EXPORTS: Final[dict[str, Callable[[LineageReport], str]]] = {
     "json": node_link,
     "dot": dot,
     "mermaid": mermaid,
+    "html": page,
     "prov": prov_json,
     "ro-crate": ro_crate,
 }

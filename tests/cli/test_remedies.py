@@ -69,7 +69,7 @@ TYPED = {
 @pytest.mark.parametrize("command", [*COMMANDS, "remote add", "remote default"])
 @pytest.mark.parametrize("path", ["", "data/x y.h5ad"])
 def test_every_error_has_a_remedy_after_every_command(command: str, path: str) -> None:
-    plain = (command,) if command in ("init", "doctor", "demo", "selftest", "reindex") else (command, "a")
+    plain = (command,) if command in ("init", "doctor", "demo", "selftest", "reindex", "report") else (command, "a")
     at = Situation(WORDS, command, path, TYPED.get(command, plain))
     kinds = [sample(kind) for kind in leaves()]
     kinds += [sample(errors.Refused, path="data/x", code=code) for code in REFUSALS]
