@@ -27,10 +27,10 @@ def mermaid(report: LineageReport) -> str:
     lines = ["flowchart LR"]
     names = _names(report)
     for version in report.versions:
-        label = _label(version).replace("\n", "<br/>").replace('"', "#quot;")
+        label = "<br/>".join(_plain(line) for line in _label(version).splitlines())
         lines.append(f'  {names[version.key]}["{label}"]')
     for link in report.links:
-        arrow = f'-- "{link.activity.replace(chr(34), "#quot;")}" -->' if link.activity else "-->"
+        arrow = f'-- "{_plain(link.activity)}" -->' if link.activity else "-->"
         lines.append(f"  {names[link.used]} {arrow} {names[link.made]}")
     stale = [names[v.key] for v in report.versions if state(v) == "stale"]
     if stale:
@@ -54,6 +54,12 @@ def _label(version: VersionFacts) -> str:
     if version.message:
         lines.append(version.message)
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text that mermaid shows as it is, in one line."""
+    codes = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "#": "#35;", "\\": "#92;"}
+    return "".join(codes.get(character, character) for character in " ".join(text.split()))
 
 
 def _quoted(text: str) -> str:

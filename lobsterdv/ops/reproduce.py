@@ -58,7 +58,7 @@ def reproduce(
     """Bring ``paths`` (all when empty), and what they are made from, up to date.
 
     A command that fails ends it; what ran before is kept. A dataset that is stale and of which no command is known is a
-    Failure with Refused, and nothing is run. A dry run says what would be.
+    Failure with Refused, and what is made from it is not reached. A dry run says what would be.
     """
     work = pointers(project, None)
     selected, failures = select(work, paths)
@@ -68,16 +68,19 @@ def reproduce(
     report.checked = len([path for path in wanted if path in found])
     stale = [path for path in in_order(wanted, work.good) if found.get(path)]
     plan = _plan(stale, work.good)
-    report.failures += _without_command(stale, plan)
     if report.failures:
         return report
+    by_hand = _without_command(stale, plan)
+    blocked = {failure.path for failure in by_hand}
     for step in plan:
-        if report.exit_code or report.failures:
+        above = set(_with_inputs(step.outputs, work.good))
+        if report.exit_code or report.failures or above & blocked:
             report.steps.append(_told(step, found, "not reached"))
         elif dry_run:
             report.steps.append(_told(step, found, "would run"))
         else:
             _take(project, step, report, to_stderr=to_stderr, environment=environment, observer=observer)
+    report.failures += by_hand
     return report
 
 

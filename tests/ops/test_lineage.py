@@ -143,10 +143,13 @@ def test_what_no_command_made_cannot_be_reproduced(chain: Lab) -> None:
     from lobsterdv.ops.runs import resolve_inputs
 
     chain.add("by-hand", inputs=resolve_inputs(chain.project, ["raw"], observer=chain.observe))
+    step(chain, "by-hand", "after")
     chain.write("raw", "2\n")
     chain.add("raw")
     report = reproduce(chain.project, environment=os.environ, observer=chain.observe)
-    assert [(f.path, type(f.error)) for f in report.failures] == [("by-hand", Refused)] and report.steps == []
+    assert [(f.path, type(f.error)) for f in report.failures] == [("by-hand", Refused)]
+    fates = {row.outputs[0]: row.fate for row in report.steps}
+    assert fates == {"after": "not reached", "qc": "ran", "norm": "ran", "other": "ran"}
 
 
 def test_parts_of_a_directory_are_inputs_of_the_whole(lab: Lab) -> None:
