@@ -1,13 +1,14 @@
 # make          everything CI checks        make demo   the main job on real data
 # make test     set up and run the tests    make bench  side by side with dvc and s5cmd
-# make test-s3  real S3 servers             make slow   the long properties and kill loops
+# make test-s3  real S3 servers             make slow   the long properties
+# make test-faults  every fault at every step, and the table of what was survived
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: all check lint types layers docs test test-s3 slow demo bench page format clean
+.PHONY: all check lint types layers docs test test-s3 test-faults slow demo bench page format clean
 
 all: check
 
@@ -32,10 +33,13 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults"
 
 test-s3: $(STAMP)
 	$(BIN)/python -m pytest -m s3
+
+test-faults: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "faults and not s3"
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m slow

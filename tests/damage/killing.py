@@ -1,4 +1,5 @@
-"""Processes that are killed at their K-th step, or run as another user, with little memory, or many at once.
+"""Processes that are killed or interrupted at their K-th step, or that the system refuses something there; that run
+as another user, with little memory, or many at once.
 
 Run as a program this is the nursery: it imports lobsterdv once and forks a child for every job, so that a kill
 costs milliseconds. A step is anything that changes the disk and that Python's audit hooks see, and every
@@ -36,14 +37,30 @@ class Ended(NamedTuple):
     killed: bool
 
 
+class Fault(NamedTuple):
+    """What happens at a step: the process gets ``signal``, or the step fails with ``errno`` (and ``lasting``: all that
+    come after it fail too). ``at`` 0 is never. Only steps of the kinds ``only`` count, when there are some."""
+
+    at: int = 0
+    signal: int = 0
+    errno: int = 0
+    lasting: bool = False
+    only: tuple[str, ...] = ()
+
+
+NEVER = Fault()
+
+
 class Said(NamedTuple):
-    """How a command ended: exit code, the JSON document or text it printed, seconds, and MiB it used at most."""
+    """How a command ended: exit code (-1: killed), the JSON document or text it printed, seconds, MiB it used at most,
+    and how many steps it took when they were counted."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mib: float
+    steps: int = 0
 
     @property
     def errors(self) -> list[str]:
@@ -97,6 +114,21 @@ class Nursery:
         }
         (answer,) = self._ask([job])
         return Ended(answer["steps"], answer["failures"], answer["killed"])
+
+    def faulted(
+        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], fault: Fault, *, prepare: str = ""
+    ) -> Said:
+        """Type ``lobsterdv ARGS --json``; ``fault`` happens at one of its steps, which are counted."""
+        job = {
+            "args": _as_json(list(args)),
+            "cwd": str(cwd),
+            "env": dict(env),
+            "uid": 0,
+            "limit_mib": 0,
+            "blind": False,
+        }
+        (a,) = self._ask([{**job, "prepare": prepare, "fault": fault._asdict(), "home": str(cwd.parent)}])
+        return Said(-1 if a["killed"] else a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"], a["steps"])
 
     def in_words(self, args: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Said:
         """Type ``lobsterdv ARGS``, as people do."""
@@ -201,7 +233,7 @@ def _live(job: dict[str, Any], told: int, out: int, err: int) -> None:
     try:
         os.dup2(out, 1)
         os.dup2(err, 2)
-        code = _type_command(job) if "args" in job else _do_verb(job, told)
+        code = _type_command(job, told) if "args" in job else _do_verb(job, told)
     except BaseException:
         import traceback
 
@@ -212,7 +244,7 @@ def _live(job: dict[str, Any], told: int, out: int, err: int) -> None:
         os._exit(code)
 
 
-def _type_command(job: dict[str, Any]) -> int:
+def _type_command(job: dict[str, Any], told: int) -> int:
     from importlib import import_module
 
     from lobsterdv.cli.main import run
@@ -233,7 +265,36 @@ def _type_command(job: dict[str, Any]) -> int:
         os.setgroups([])
         os.setgid(job["uid"])
         os.setuid(job["uid"])
-    return run(job["args"])
+    if "fault" not in job:
+        return run(job["args"])
+    counted = _watch_steps(job["home"], Fault(**{**job["fault"], "only": tuple(job["fault"]["only"])}))
+    code = run(job["args"])
+    os.write(told, json.dumps({"steps": counted[0], "failures": []}).encode())
+    return code
+
+
+def _watch_steps(home: str, fault: Fault) -> list[int]:
+    """Count the steps of this process below ``home``, and let the fault happen; the number is in the list."""
+    counted = [0]
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _, flags = args
+            if not (isinstance(flags, int) and flags & CHANGES) or not str(path).startswith(home):
+                return
+        elif event not in STEPS:
+            return
+        if fault.only and event not in fault.only:
+            return
+        counted[0] += 1
+        if fault.at and (counted[0] == fault.at or (fault.lasting and counted[0] > fault.at)):
+            if fault.signal:
+                os.kill(os.getpid(), fault.signal)
+            else:
+                raise OSError(fault.errno, os.strerror(fault.errno), str(args[0]) if args else None)
+
+    sys.addaudithook(hook)
+    return counted
 
 
 def _do_verb(job: dict[str, Any], told: int) -> int:
@@ -242,21 +303,6 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     from lobsterdv.errors import LobsterError
     from lobsterdv.events import silent
     from lobsterdv.project import open_project
-
-    steps = 0
-    home = str(Path(job["root"]).parent)
-
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        nonlocal steps
-        if event == "open":
-            path, _, flags = args
-            if not (isinstance(flags, int) and flags & CHANGES) or not str(path).startswith(home):
-                return
-        elif event not in STEPS:
-            return
-        steps += 1
-        if steps == job["kill_at"]:
-            os.kill(os.getpid(), signal.SIGKILL)
 
     os.environ.clear()
     os.environ.update(job["env"])
@@ -267,14 +313,14 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
         getattr(import_module(module), function)()
     project = open_project(Path(job["root"]), environment=job["env"])
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
-    sys.addaudithook(hook)
+    counted = _watch_steps(str(Path(job["root"]).parent), Fault(job["kill_at"], signal.SIGKILL))
     try:
         given = {"gc": [], "merge": [job["paths"][0]] if job["paths"] else []}.get(job["verb"], [job["paths"]])
         report = getattr(module, job["verb"])(project, *given, observer=silent, **job["more"])
         failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
     except LobsterError as error:
         failures = [f"{type(error).__name__}: {error}"]
-    os.write(told, json.dumps({"steps": steps, "failures": failures}).encode())
+    os.write(told, json.dumps({"steps": counted[0], "failures": failures}).encode())
     return 0
 
 

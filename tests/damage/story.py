@@ -31,9 +31,10 @@ class Story:
         return self.owner.clone(root)
 
 
-def tell(folder: Path, *, until: str = "pushed", large: int = (8 << 20) + 4321) -> Story:
+def tell(folder: Path, *, until: str = "pushed", large: int = (8 << 20) + 4321, many: int = 0) -> Story:
     """Live through the story, ``until`` v2 is ``written``, ``added`` or ``pushed``. Manifests are cut into segments
-    early, so that there are some. ``large.bin`` has ``large`` bytes at v2: from 8 MiB it is alone in an object."""
+    early, so that there are some. ``large.bin`` has ``large`` bytes at v2: from 8 MiB it is alone in an object.
+    ``many`` more files lie nested in ``tree``."""
     folder.mkdir(exist_ok=True)
     (folder / "remote").mkdir()
     owner = Lab.create(folder / "owner", home=folder / "home")
@@ -44,6 +45,8 @@ def tell(folder: Path, *, until: str = "pushed", large: int = (8 << 20) + 4321) 
     story = Story(owner, folder / "remote", {}, {})
     for tag in VERSIONS:
         write_version(owner, tag, large)
+        for number in range(many):
+            owner.write(f"tree/nest/{number % 7}/{number % 3}/{number}", f"{tag if number % 2 else 'same'} {number}")
         for dataset in DATASETS:
             story.trees[tag, dataset] = picture(owner.path(dataset)) or {}
         if tag == "v1" or until != "written":

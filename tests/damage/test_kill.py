@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache, check_remote, load, restore, restore_from_cache
 from tests.damage.story import DATASETS, Story, tell
@@ -19,7 +20,7 @@ from tests.properties.trees import picture
 
 UNSAVED = b"unsaved work"
 KILLS = 12
-"""Kill points of each verb in the default suite; all of them under the marker ``slow``."""
+"""Kill points of each verb in the default suite; all of them in ``make test-faults``."""
 
 
 @dataclass
@@ -50,10 +51,11 @@ class Scene:
         return self.lab.read(f"{dataset}.ldv.yaml")
 
 
-def set_scene(verb: str, folder: Path, large: int) -> Scene:
-    """Everything up to the moment before ``verb``."""
+def set_scene(verb: str, folder: Path, large: int, *, many: int = 0) -> Scene:
+    """Everything up to the moment before ``verb``; ``many`` more small files, nested, are in the tree."""
     here = folder / "here"
-    story = tell(here, until={"add": "written", "push": "added"}.get(verb, "pushed"), large=large)
+    until = {"add": "written", "push": "added"}.get(verb, "pushed")
+    story = tell(here, until=until, large=large, many=many)
     lab = story.owner
     if verb in ("fetch", "checkout", "force"):
         lab = story.guest(here / "guest")
@@ -189,10 +191,11 @@ def test_temps_of_killed_processes_go_after_a_day(tmp_path: Path, nursery: Nurse
     assert {"tmp", "lib"} <= seen
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("jobs", ["1", "8"])
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_killed_everywhere(verb: str, jobs: str, tmp_path: Path, nursery: Nursery) -> None:
+def test_killed_everywhere(verb: str, jobs: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
     scene = set_scene(verb, tmp_path, large=(8 << 20) + 4321)
     tried = kill_everywhere(scene, nursery, kills=None, jobs=jobs)
+    counters.both(f"kill -9 at every step of {verb}", tried)
     assert tried > 50

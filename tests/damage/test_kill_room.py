@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from lobsterdv.formats.pack import parse_pack_index
 from lobsterdv.ops import choosing
+from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache, check_remote, load
 from tests.ops.lab import Lab
@@ -20,7 +21,7 @@ from tests.ops.tidying import forget_history, share, version
 from tests.properties.trees import picture
 
 KILLS = 8
-"""Kill points of each verb in the default suite; all of them under the marker ``slow``."""
+"""Kill points of each verb in the default suite; all of them in ``make test-faults``."""
 BIG = 300_000
 
 
@@ -198,7 +199,9 @@ def test_killed_here_and_there(verb: str, scene: Scene, nursery: Nursery) -> Non
     assert VERBS[verb](scene, nursery, KILLS) >= KILLS - 2
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_killed_everywhere(verb: str, scene: Scene, nursery: Nursery) -> None:
-    assert VERBS[verb](scene, nursery, None) > KILLS
+def test_killed_everywhere(verb: str, scene: Scene, nursery: Nursery, counters: Counters) -> None:
+    tried = VERBS[verb](scene, nursery, None)
+    counters.both(f"kill -9 at every step of {verb}", tried)
+    assert tried > KILLS

@@ -1,0 +1,122 @@
+"""Ctrl-C and every refusal of the system, at every step of the verbs: nothing is lost, one line says what happened, and
+the same command then finishes. Steps are what Python's audit hooks see of the disk (``killing.py``)."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.damage.counting import Counters
+from tests.damage.killing import NEVER, Fault, Nursery, Said
+from tests.damage.oracle import check_cache, check_remote, load
+from tests.damage.story import DATASETS
+from tests.damage.test_kill import CHECKS, Scene, check_clean_up, set_scene
+
+EXITS = {0, 1, 3, 4, 5, 6, 8}
+"""What a command may end with when the system refuses it something: docs/cli.md, but for usage and interruption."""
+CREATES = ("open", "os.mkdir", "os.link", "os.symlink", "os.rename")
+REFUSALS = {
+    "ENOSPC": Fault(errno=errno.ENOSPC, lasting=True, only=CREATES),
+    "EROFS": Fault(errno=errno.EROFS, lasting=True),
+    "EACCES": Fault(errno=errno.EACCES),
+    "EIO": Fault(errno=errno.EIO),
+    "EIO of syncs": Fault(errno=errno.EIO, only=("lobsterdv.sync",)),
+    "EMFILE": Fault(errno=errno.EMFILE, only=("open",)),
+    "EXDEV": Fault(errno=errno.EXDEV, only=("os.rename", "os.link")),
+}
+POINTS = 5
+"""Of each fault of each verb in the default suite; all of them in ``make test-faults``."""
+LARGE = 300 << 10
+
+
+def words(scene: Scene) -> list[str]:
+    if scene.verb == "add":
+        return ["add", *DATASETS]
+    return ["checkout", "--force"] if scene.verb == "force" else [scene.verb]
+
+
+def go(scene: Scene, nursery: Nursery, fault: Fault) -> Said:
+    return nursery.faulted(words(scene), scene.lab.root, {**scene.lab.env, "LOBSTERDV_JOBS": "1"}, fault)
+
+
+def every_step(
+    scene: Scene, nursery: Nursery, fault: Fault, counters: Counters, what: str, *, points: int | None
+) -> set[int]:
+    """The fault at up to ``points`` steps, spread evenly; returns the exit codes that were seen."""
+    check = CHECKS[scene.verb]
+    scene.again()
+    whole = go(scene, nursery, fault._replace(at=0))
+    assert whole.code == 0, whole
+    # A push in two goes may fill its objects otherwise than one in one; what it must hold is restored by the check.
+    is_same = scene.verb != "push"
+    reference = check(scene, True)
+    codes = set()
+    step = 1 if points is None else max(1, whole.steps // points)
+    for at in range(whole.steps, 0, -step):
+        scene.again()
+        case = f"{what} at step {at} of {whole.steps} of {scene.verb}"
+        counters.tried(what)
+        said = go(scene, nursery, fault._replace(at=at))
+        codes.add(said.code)
+        judge(said, fault, case)
+        check_cache(scene.cache)
+        check_remote(load(scene.story.remote))
+        state = check(scene, said.code == 0)
+        if said.code == 0 and scene.verb not in ("add", "push"):
+            assert state == reference, case
+        again = go(scene, nursery, NEVER)
+        assert again.code == 0, f"{case}, then {again}"
+        state = check(scene, True)
+        assert state == reference or not is_same, case
+        check_clean_up(scene, case)
+        counters.survived(what)
+    return codes
+
+
+def judge(said: Said, fault: Fault, case: str) -> None:
+    """A documented exit, one JSON document with typed errors, no traceback, no internal error."""
+    assert "Traceback" not in said.err + said.out, f"{case}: {said}"
+    assert "internal error" not in said.err + said.out, f"{case}: {said}"
+    if fault.signal == signal.SIGINT:
+        assert said.code in (0, 130), f"{case}: {said}"
+        return
+    assert said.code in EXITS, f"{case}: {said}"
+    document = json.loads(said.out)
+    assert document["exit"] == said.code, case
+    if said.code:
+        assert document["errors"] and all(error["message"] for error in document["errors"]), f"{case}: {said}"
+
+
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_interrupted_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    scene = set_scene(verb, tmp_path, LARGE)
+    every_step(scene, nursery, Fault(signal=signal.SIGINT), counters, "Ctrl-C at a step", points=POINTS)
+
+
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_refused_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    scene = set_scene(verb, tmp_path, LARGE)
+    for name, fault in REFUSALS.items():
+        every_step(scene, nursery, fault, counters, f"{name} at a step", points=2)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_interrupted_everywhere(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    scene = set_scene(verb, tmp_path, LARGE)
+    codes = every_step(
+        scene, nursery, Fault(signal=signal.SIGINT), counters, f"Ctrl-C at every step of {verb}", points=None
+    )
+    assert 130 in codes
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("refusal", list(REFUSALS))
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_refused_everywhere(verb: str, refusal: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    scene = set_scene(verb, tmp_path, LARGE)
+    every_step(scene, nursery, REFUSALS[refusal], counters, f"{refusal} at every step", points=None)
