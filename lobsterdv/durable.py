@@ -90,7 +90,6 @@ def link_temp(source: Path, folder: Path) -> Path:
         except FileNotFoundError:
             if not folder.is_dir():
                 make_folder(folder)
-                sync_folder(folder.parent)
             os.link(source, temp, follow_symlinks=False)  # again too when somebody has just made the folder
     return temp
 
@@ -159,7 +158,7 @@ def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
                 except FileNotFoundError:
                     if final.parent in made:
                         raise
-                    make_folder(final.parent)
+                    make_folder(final.parent, sync=False)  # all of them together below
                     made.add(final.parent)
                     publication.temp.rename(final)
             renamed += 1
@@ -172,18 +171,20 @@ def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
     sync_all(sorted(folders | {folder.parent for folder in folders}), jobs=jobs)
 
 
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` and its parents where missing. All but the last are synced into their parents;
-    the last is synced by ``write`` or ``publish`` together with what it gets."""
+def make_folder(folder: Path, *, sync: bool = True) -> None:
+    """Make ``folder`` and its parents where missing, each synced into its parent; without ``sync`` the caller syncs
+    the last. May be raced."""
     try:
         folder.mkdir()
     except FileExistsError:
         if not folder.is_dir():
             raise
+        return
     except FileNotFoundError:
         make_folder(folder.parent)
-        sync_folder(folder.parent.parent)
         folder.mkdir(exist_ok=True)
+    if sync:
+        sync_folder(folder.parent)
 
 
 def sync_file(fd: int) -> None:
@@ -207,7 +208,6 @@ def _create(folder: Path, mode: int, digest: str = "") -> tuple[int, Path]:
         return os.open(temp, _CREATE, mode), temp
     except FileNotFoundError:
         make_folder(folder)
-        sync_folder(folder.parent)
         return os.open(temp, _CREATE, mode), temp
 
 

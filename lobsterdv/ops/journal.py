@@ -19,7 +19,7 @@ def staging_folder(state: Path, place: Path) -> Path:
     """A private folder on the file system of ``place``: in the git folder, or beside it."""
     parent = place.parent
     with durable.translating(parent):
-        parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(parent)
         durable.make_folder(state / "stage")
         home = state / "stage"
         target = place if place.is_dir() else parent

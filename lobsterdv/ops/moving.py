@@ -67,13 +67,16 @@ def move(project: Project, source: str, target: str, *, staging: bool = True, ob
     dataset = known.good[source]
     old, new = place_of(project, source), place_of(project, target)
     _check_target(project, known.good, source, target, new)
-    new.parent.mkdir(parents=True, exist_ok=True)
+    with durable.translating(new.parent):
+        durable.make_folder(new.parent)
     written = [write_pointer(project, target, encode_pointer(dataset.pointer))]
     written += [path for path in [ignore_dataset(project.root, target)] if path]
     moved = os.path.lexists(old)
     if moved:
         with durable.translating(new):
             old.rename(new)
+            durable.sync_folder(new.parent)
+            durable.sync_folder(old.parent)
         _move_memory(project, old, new)
     written += _untrack(project, source)
     if staging:

@@ -194,7 +194,6 @@ class DirectoryStore:
             self._check_folder(folder)
         except FileNotFoundError:
             durable.make_folder(folder)
-            durable.sync_folder(folder.parent)
             self._check_folder(folder)
 
     def _check_root(self) -> None:
