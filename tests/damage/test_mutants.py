@@ -1,0 +1,57 @@
+"""The checks themselves: each fault that is planted in lobsterdv (``mutants.py``) must be found. ``test_durability.py``
+does the same for missing syncs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.damage.counting import Counters
+from tests.damage.killing import Nursery
+from tests.damage.oracle import Wrong, check_cache, restore_from_cache
+from tests.damage.story import DATASETS, put
+from tests.damage.test_kill import set_scene
+
+LARGE = 300 << 10
+
+
+@pytest.mark.parametrize("mutant", ["", "tests.damage.mutants:pointer_first"])
+def test_a_pointer_that_comes_before_its_content(
+    mutant: str, tmp_path: Path, nursery: Nursery, counters: Counters
+) -> None:
+    """Killed in between, the pointer names what is not there: the oracle says so, and only of the mutant."""
+    scene = set_scene("add", tmp_path, LARGE)
+    whole = nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, prepare=mutant)
+    assert not whole.failures
+    found = 0
+    for point in range(1, whole.steps):
+        scene.again()
+        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, prepare=mutant, kill_at=point)
+        for dataset in DATASETS:
+            try:
+                restore_from_cache(scene.cache, scene.pointer(dataset))
+            except (Wrong, KeyError):
+                found += 1
+    assert bool(found) == bool(mutant)
+    counters.both("faults planted in lobsterdv, and found", bool(mutant))
+
+
+@pytest.mark.parametrize("mutant", ["", "tests.damage.mutants:believing"])
+def test_bytes_that_nobody_checked(mutant: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    """A flipped byte in every object of the remote: refused, or, by the mutant, kept under a name not its own."""
+    scene = set_scene("fetch", tmp_path, LARGE)
+    for path in [path for path in (scene.story.remote / "objects").rglob("*") if path.is_file()]:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        put(path, bytes(data))
+    shutil.rmtree(scene.cache, ignore_errors=True)
+    ended = nursery.run(scene.lab.root, scene.lab.env, "fetch", prepare=mutant)
+    if mutant:
+        with pytest.raises(Wrong):
+            check_cache(scene.cache)
+        counters.both("faults planted in lobsterdv, and found")
+    else:
+        assert ended.failures
+        check_cache(scene.cache)
