@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.damage.counting import Counters
 from tests.damage.killing import Ended, Nursery
 from tests.damage.oracle import check_cache
 from tests.damage.proxy import Exchange, Proxy, proxy_to
@@ -22,7 +23,7 @@ from tests.servers import Server
 SHRUNK = "tests.damage.scaled:shrink"
 SIZE = 6 << 20
 POINTS = 6
-"""Kill points of each shape in the default suite; all of them, over 25 each, under the marker ``slow``."""
+"""Kill points of each shape in the default suite; all of them, over 25 each, in ``make test-faults``."""
 
 
 @pytest.fixture
@@ -106,9 +107,9 @@ def points(count: int, slow: bool) -> list[int]:
     return wanted if slow else wanted[len(wanted) % POINTS :: len(wanted) // POINTS]
 
 
-@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("shape", ["multipart", "compressed", "packed"])
-def test_a_killed_push_goes_on(wire: Wire, shape: str, slow: bool) -> None:
+def test_a_killed_push_goes_on(wire: Wire, shape: str, slow: bool, counters: Counters) -> None:
     write_shape(wire.lab, shape)
     wire.use("whole")
     whole, exchanges = wire.run("push")
@@ -130,6 +131,7 @@ def test_a_killed_push_goes_on(wire: Wire, shape: str, slow: bool) -> None:
         assert again <= payload - answered, f"{case}: {answered} bytes were there, {again} of {payload} were sent"
         again_in_all += again
     assert len(tried) >= (25 if slow else POINTS)
+    counters.both("kill -9 at an S3 request of push", len(tried))
     assert again_in_all < 0.75 * len(tried) * payload, "nothing of note was ever kept"
     other = wire.lab.clone(wire.lab.root.parent / "other")
     wire.use(f"cut-{point}", other)
@@ -139,8 +141,8 @@ def test_a_killed_push_goes_on(wire: Wire, shape: str, slow: bool) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_killed_pull_goes_on(wire: Wire, slow: bool) -> None:
+@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.faults)])
+def test_a_killed_pull_goes_on(wire: Wire, slow: bool, counters: Counters) -> None:
     """Files that arrived are in the cache; the next pull fetches the others, and little besides."""
     lab = wire.lab
     for number in range(24):
@@ -173,4 +175,5 @@ def test_a_killed_pull_goes_on(wire: Wire, slow: bool) -> None:
         assert here >= arrived - (2 + 1 + 3 * 2) * 300_000, f"{case}: {arrived} bytes came, {here} were kept"
         assert picture(clone.path("data")) == picture(lab.path("data"))
         kept.append(here)
+        counters.both("kill -9 at an S3 request of pull")
     assert len(kept) >= (25 if slow else POINTS) and max(kept) > total / 2
