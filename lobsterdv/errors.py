@@ -230,6 +230,20 @@ class MissingContent(ContentError):
 
 
 @dataclass(eq=False)
+class Forgotten(ContentError):
+    """A version that was to be forgotten, for ``reason``, ``at`` a time (UTC)."""
+
+    name: str
+    digest: str
+    reason: str
+    at: str
+
+    def __str__(self) -> str:
+        when = f" on {self.at[:10]}" if self.at else ""
+        return f"{self.name} ({self.digest[:19]}) was forgotten{when}: {self.reason}"
+
+
+@dataclass(eq=False)
 class CorruptContent(ContentError):
     name: str
     where: str

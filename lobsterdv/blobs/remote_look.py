@@ -6,7 +6,7 @@ what it names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lobsterdv import workers
@@ -43,10 +43,11 @@ class Filed:
     record: Record
     data: bytes
     retired: float | None = None
+    is_forgotten: bool = False
 
     def is_root(self, now: float) -> bool:
-        """Whether what it names must stay: a retirement can be undone for 30 days."""
-        return self.retired is None or now - self.retired < UNDO_S
+        """Whether what it names must stay: a retirement can be undone for 30 days, unless the version was forgotten."""
+        return not self.is_forgotten and (self.retired is None or now - self.retired < UNDO_S)
 
 
 @dataclass
@@ -57,8 +58,9 @@ class Named:
     objects: dict[Digest, int] = field(default_factory=dict)
 
 
-def read_catalogs(room: Remote) -> list[Filed]:
-    """Every record of every project, and those that were retired. Raises Refused for one that cannot be read."""
+def read_catalogs(room: Remote, *, forgotten: Collection[Digest] = ()) -> list[Filed]:
+    """Every record of every project, and those that were retired; ``forgotten`` are versions that have a tombstone.
+    Raises Refused for a record that cannot be read."""
     records: list[tuple[str, Digest]] = []
     retirements: dict[tuple[str, Digest], tuple[float, str, Digest]] = {}
     for stat in room.store.list(CATALOG):
@@ -76,12 +78,14 @@ def read_catalogs(room: Remote) -> list[Filed]:
     def read(item: tuple[str, Digest]) -> Filed:
         key = record_key(*item)
         data = _read(room, key, item[1], MAX_RECORD_BYTES)
-        return Filed(*item, _parsed(data, key), data)
+        record = _parsed(data, key)
+        return Filed(*item, record, data, None, record.pointer.digest in forgotten)
 
     def read_retired(item: tuple[str, Digest]) -> Filed:
         modified, key, name = retirements[item]
         retirement = _retired_in(_read(room, key, name, MAX_RETIREMENT_BYTES), key)
-        return Filed(*item, _parsed(retirement.record, key), retirement.record, modified)
+        record = _parsed(retirement.record, key)
+        return Filed(*item, record, retirement.record, modified, record.pointer.digest in forgotten)
 
     gone = [item for item in retirements if item not in there]  # one that is there again counts
     return [*workers.each(read, records, jobs=room.jobs), *workers.each(read_retired, gone, jobs=room.jobs)]

@@ -119,7 +119,10 @@ def lineage_command(session: Session, name: str, rev: str | None, direction: str
 @click.argument("name", metavar="PATH", shell_complete=dataset_names)
 @click.pass_obj
 def impact_command(session: Session, name: str) -> Done:
-    """Show what was made, however indirectly, from a dataset, and what of it is stale."""
+    """Show what was made from a dataset, and what of it is stale.
+
+    However indirectly; of what the work tree's pointers name now.
+    """
     from lobsterdv.cli.render_lineage import affected  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.lineage import impact  # noqa: PLC0415 - start-up time
 

@@ -60,6 +60,7 @@ COMMANDS: Final = {
     "revert": Row("history", "Daily work", "Make an old version the newest."),
     "drop": Row("room", "Make room", "Give up local copies of what the remote holds."),
     "gc": Row("room", "Make room", "Take out of the cache what nothing names any more."),
+    "forget": Row("room", "Make room", "Make a version go, and never come back."),
     "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove, trust or clean remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),

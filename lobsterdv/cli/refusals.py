@@ -221,6 +221,16 @@ def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
             Remedy("pip install -U lobsterdv", "if a newer one wrote it")]  # fmt: skip
 
 
+def _forget_current(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    return [Remedy(at.words.ldv("revert", path, "--to", "REV"), "a version that may be kept, or add a new one"),
+            Remedy(at.words.ldv("remove", path), "if the dataset goes altogether")]  # fmt: skip
+
+
+def _forget_shared(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("list", "--remote", "NAME"), "shows all projects there; forget it in that one first")]
+
+
 def _no_command(error: Refused, at: Situation) -> list[Remedy]:
     path = at.words.arg(error.path)
     anew = at.words.ldv("run", "--in", "INPUT", "--out", path, "--", "COMMAND")
@@ -253,6 +263,8 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "exists": _exists,
     "expired": _expired,
     "foreign": _copied,
+    "forget-current": _forget_current,
+    "forget-shared": _forget_shared,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
     "linked": _linked,

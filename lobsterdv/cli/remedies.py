@@ -77,6 +77,10 @@ def _unknown_revision(error: errors.UnknownRevision, at: Situation) -> list[Reme
     return [Remedy(at.words.git("fetch", "--tags"), "if it is a colleague's"), Remedy(at.words.git("log", "--oneline"))]
 
 
+def _forgotten(error: errors.Forgotten, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("log", at.words.arg(error.name)), "shows its other versions")]
+
+
 def _config(error: errors.ConfigError, at: Situation) -> list[Remedy]:
     if "remote named" in error.problem:
         return [Remedy(at.words.ldv("remote", "list"), "shows the remotes")]
@@ -271,6 +275,7 @@ def _any(error: LobsterError, at: Situation) -> list[Remedy]:
 Entry = Callable[[Any, Situation], list[Remedy]]
 TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     LobsterError: _any,
+    errors.Forgotten: _forgotten,
     errors.UsageError: _usage,
     errors.NotAProject: _not_a_project,
     errors.NoGit: _no_git,

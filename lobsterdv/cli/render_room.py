@@ -10,6 +10,7 @@ from lobsterdv.cli.words import Words, count, following, quote, safe, short, siz
 
 if TYPE_CHECKING:
     from lobsterdv.ops.drop import DropReport
+    from lobsterdv.ops.forget import ForgetReport
     from lobsterdv.ops.gc import GcReport
     from lobsterdv.ops.undelete import UndeleteReport
 
@@ -138,3 +139,20 @@ def _day(at: float) -> str:
 def _some(paths: list[str]) -> str:
     first = safe(paths[0]) if paths else "a version"
     return first if len(paths) < 2 else f"{first} and {len(paths) - 1:,} more"
+
+
+def forgot(report: ForgetReport, words: Words, *, again: str) -> Done:
+    """A version that goes: what of it goes now, what later, and what stays."""
+    name = f"{words.path(report.path)}@{short(report.digest)} ({size(report.size)})"
+    pushes = f"pushed {', '.join(at[:10] for at in report.records)}" if report.records else "never pushed"
+    lines = [f"{'Forgot' if report.acted else 'Would forget'} {name}, {pushes}: {safe(report.reason)}"]
+    lines.append(f"  this machine: {size(report.local_bytes)} {'deleted' if report.acted else 'would be deleted'}")
+    if report.records:
+        lines.append(
+            f"  {safe(report.remote)}: {size(report.own_bytes)} that nothing else needs go with remote gc, not before "
+            f"{report.gone_from[:10]}"
+        )
+    if report.shared_bytes:
+        lines.append(f"  {size(report.shared_bytes)} are in objects that other versions need too, and stay")
+    collect = words.ldv("remote", "gc", quote(report.remote), "--yes")
+    return Done(report, report.failures, answer=lines, hints=following([collect if report.acted else again]))

@@ -100,3 +100,36 @@ def _relative(session: Session, name: str) -> str:
     from lobsterdv.cli.paths import target  # noqa: PLC0415 - start-up time
 
     return name if re.fullmatch(r"(blake3:)?[0-9a-f]{6,64}|[0-9]+-[0-9a-f]{8}", name) else target(session, name)
+
+
+@verb("forget", report="lobsterdv.ops.forget:ForgetReport")
+@click.argument("path", metavar="PATH[@REV]", shell_complete=dataset_names)
+@rev_option("The version that this git revision names.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; whoever looks for the data is told.")
+@yes_option
+@remote_option("Which remote; default: the project's.")
+@jobs_option
+@click.pass_obj
+def forget_command(
+    session: Session, path: str, rev: str | None, reason: str, yes: bool, remote: str | None, jobs: int | None
+) -> Done:
+    """Make a version go, and never come back.
+
+    For data that must not be kept, because consent was withdrawn, say. A tombstone at the remote stops every push of
+    that version from then on, and is what a fetch of it tells. Its manifests and this machine's copies go at once; its
+    bytes at the remote when two collections (`lobsterdv remote gc`), 14 days apart, found that nothing else needs
+    them. Copies on other machines, in backups, and in a bucket that keeps old versions are theirs to delete. Without
+    --yes it only shows what it would do.
+    """
+    from lobsterdv.cli.paths import named  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.render_room import forgot  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.forget import forget  # noqa: PLC0415 - start-up time
+
+    name, wanted = named(session, path, rev)
+    if wanted is None:
+        raise click.UsageError("which version? PATH@REV, or --rev REV", click.get_current_context())
+    report = forget(
+        session.project(), name, rev=wanted, reason=reason, remote=remote, yes=yes, jobs=jobs,
+        observer=session.observer,
+    )  # fmt: skip
+    return forgot(report, session.words, again=session.situation("").again("--yes"))

@@ -16,6 +16,7 @@ MARKER: Final = "lobsterdv.json"
 LOCKS: Final = "locks/"
 MARKS: Final = "marks/"
 CATALOG: Final = "catalog/"
+FORGOTTEN: Final = "forgotten/"
 MAX_MARKER_BYTES: Final = 64 << 10
 PROJECT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -54,6 +55,14 @@ def retired_prefix(project_id: str) -> str:
 
 def retirement_key(project_id: str, record: Digest, retirement: Digest) -> str:
     return f"{retired_prefix(project_id)}{record.hex()}/{retirement.hex()}.yaml"
+
+
+def forgotten_prefix(version: Digest) -> str:
+    return f"{FORGOTTEN}{version.hex()}/"
+
+
+def tombstone_key(version: Digest, tombstone: Digest) -> str:
+    return f"{forgotten_prefix(version)}{tombstone.hex()}.yaml"
 
 
 def mark_key(mark: Digest) -> str:

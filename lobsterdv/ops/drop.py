@@ -99,13 +99,17 @@ def drop(
     versions = {(selection.dataset.path, selection.dataset.pointer.digest) for selection, _ in ready}
     if not yes:
         needed = _needed(project, versions)
-        report.dropped = [_weigh(project, s, contents, needed, data=data)[0] for s, contents in ready]
+        report.dropped = [
+            give_up(project, s, contents, needed, data=data, yes=False, observer=observer) for s, contents in ready
+        ]
         return report
     with alone(project.cache.folder):
         needed = _needed(project, versions)
         for selection, contents in ready:
             try:
-                report.dropped.append(_drop(project, selection, contents, needed, data, observer))
+                report.dropped.append(
+                    give_up(project, selection, contents, needed, data=data, yes=True, observer=observer)
+                )
             except LobsterError as error:
                 report.failures.append(Failure(selection.dataset.path, error))
     return report
@@ -164,13 +168,24 @@ def _needed(project: Project, dropped: Set[tuple[str, Digest]]) -> Set[bytes]:
     return needed
 
 
-def _drop(
-    project: Project, selection: Selected, contents: Set[bytes], needed: Set[bytes], data: bool, observer: Observer
+def give_up(
+    project: Project,
+    selection: Selected,
+    contents: Set[bytes],
+    needed: Set[bytes],
+    *,
+    data: bool = False,
+    yes: bool,
+    observer: Observer,
 ) -> Dropped:
+    """Delete from the cache those ``contents`` of a version that are not ``needed``; its caller holds the cache alone.
+    Without ``yes`` only what that would free. Raises WouldOverwrite (with ``data``), LocalIOError."""
     cache = project.cache
-    if data:
+    if data and yes:
         _remove_files(project, selection)
     row, delete = _weigh(project, selection, contents, needed, data=data)
+    if not yes:
+        return row
     remove_views(views_of(cache, {*(contents - needed), bytes(selection.dataset.pointer.digest)}))
     damaged = 0
     for pack in collect.packs(cache):

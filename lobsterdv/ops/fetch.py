@@ -23,6 +23,7 @@ from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
+from lobsterdv.ops.forget import explained
 from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.using import uses_cache
@@ -136,7 +137,10 @@ def _bring_all(
             report.fetched.append(_row(selection, outcome.new_files, outcome.new_bytes))
             report.entries[selection] = outcome.entries
         else:
-            report.failures.append(Failure(selection.dataset.path, outcome))
+            dataset = selection.dataset
+            if isinstance(outcome, MissingContent):
+                outcome = explained(room, dataset.path, dataset.pointer.digest, outcome)
+            report.failures.append(Failure(dataset.path, outcome))
     observer(Finished("fetching"))
 
 

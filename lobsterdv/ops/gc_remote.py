@@ -28,16 +28,17 @@ from lobsterdv.blobs.remote_sweep import (
     sweep,
     write_mark,
 )
-from lobsterdv.digest import Digest, digest_of
+from lobsterdv.blobs.tombstones import forgotten
+from lobsterdv.digest import Digest
 from lobsterdv.errors import Refused
 from lobsterdv.events import Finished, Observer, Started
-from lobsterdv.formats.layout import manifest_key, record_key, retirement_key
+from lobsterdv.formats.layout import manifest_key, record_key
 from lobsterdv.formats.mark import Mark
-from lobsterdv.formats.retirement import Retirement, encode_retirement
 from lobsterdv.git_changes import commits_here, is_whole_clone
 from lobsterdv.index.pushed import load_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.retiring import retire
 from lobsterdv.ops.roots import roots_of
 from lobsterdv.ops.wishes import matches
 from lobsterdv.stores.base import Stat
@@ -133,7 +134,7 @@ def undo_retirements(
     room = connect(project, config, jobs=jobs)
     report = RemoteGcReport(config.name, room.url, True)
     now = room.store.clock()
-    for row in read_catalogs(room):
+    for row in read_catalogs(room, forgotten=forgotten(room)):
         if row.retired is None or row.project_id != project.project_id or not matches(row.record.path, paths):
             continue
         if not row.is_root(now + _UNDO_MARGIN_S):
@@ -151,7 +152,7 @@ def _collect(
     project: Project, room: Remote, paths: Sequence[str], report: RemoteGcReport, began: float, lock: RemoteLock | None
 ) -> None:
     marks = read_marks(room)
-    filed = read_catalogs(room)
+    filed = read_catalogs(room, forgotten=forgotten(room))
     _require_all(project, room, filed, marks)
     report.records = sum(row.retired is None for row in filed)
     going = _to_retire(project, filed, paths)
@@ -174,7 +175,7 @@ def _collect(
     if lock is not None:
         if not marks or marks[-1][1].keys != mark.keys or marks[-1][1].at < mark.at - _MARK_EACH_S * 1000:
             write_mark(room, mark)
-        _retire(project, room, going)
+        retire(project, room, going)
         if first is not None:
             swept = sweep(room, chosen, first, before_each=lock.renew)
             report.deleted_items, report.deleted_bytes = len(swept.keys), swept.bytes
@@ -197,17 +198,6 @@ def _to_retire(project: Project, filed: Iterable[Filed], paths: Sequence[str]) -
     found = [row for row in own if row.record.pointer.digest not in roots.named and matches(row.record.path, paths)]
     here = commits_here(project.git, (row.record.commit for row in found if row.record.commit))
     return [row for row in found if row.record.commit in here]
-
-
-def _retire(project: Project, room: Remote, going: Iterable[Filed]) -> None:
-    """The retirement first, which holds the record; then the record goes."""
-    by = project.git.identity()
-    for row in going:
-        data = encode_retirement(Retirement(row.data, _text(project.now()), by, project.host))
-        key = retirement_key(row.project_id, row.name, digest_of(data))
-        room.store.put(key, data)
-        require(room, key, len(data), name=row.record.path)
-        room.store.delete(record_key(row.project_id, row.name))
 
 
 def _require_all(project: Project, room: Remote, filed: Sequence[Filed], marks: Sequence[tuple[str, Mark]]) -> None:

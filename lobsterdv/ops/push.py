@@ -25,6 +25,7 @@ from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_c
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Damage
+from lobsterdv.ops.forget import without_forgotten
 from lobsterdv.ops.run_sharing import send_runs
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import Wish, wishes
@@ -124,6 +125,8 @@ def push(
     ]
     report.skipped_versions = len(older) - len(retired)
     todo = [w for w in wanted if w.key not in known or known[w.key] in retired or w in damaged or w in lumped]
+    todo, gone = without_forgotten(room, todo)
+    report.failures += gone
     if todo:
         terms = _Terms(
             storage_for(config.text("compression") or "auto"),

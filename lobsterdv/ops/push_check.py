@@ -10,6 +10,7 @@ from lobsterdv.events import Observer
 from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.damage import Damage, damage_of, with_revs
+from lobsterdv.ops.forget import without_forgotten
 from lobsterdv.ops.push import PushedVersion, PushReport
 from lobsterdv.ops.rounds import Clock, Round
 from lobsterdv.ops.verifying_remote import check_remote
@@ -40,6 +41,8 @@ def check_push(
         report.lacking = with_revs(project, (_not_pushed(wish) for wish in wanted))
         return report
     room = Remote(store, project.cache, marker, jobs or config.number("concurrency"))
+    wanted, gone = without_forgotten(room, wanted)
+    report.failures += gone
     clock = Clock(project.now, None)
     once = Round(project.state, "push-check", now=project.now, keep=False)
     found = check_remote(project, room, wanted, once, clock, level="heads", remembers=False, observer=observer)

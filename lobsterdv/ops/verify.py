@@ -17,6 +17,7 @@ from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Area, Damage, with_revs
 from lobsterdv.ops.datasets import work_pointers
+from lobsterdv.ops.forget import without_forgotten
 from lobsterdv.ops.repair import heal_contents, heal_listings, heal_work_tree
 from lobsterdv.ops.repair_remote import heal_remote
 from lobsterdv.ops.rounds import Clock, Round
@@ -133,6 +134,8 @@ def verify_remote(
         return report
     room = connect(project, config, jobs=jobs)
     report.url = room.url
+    wanted, gone = without_forgotten(room, wanted)
+    report.failures += gone
     name = f"remote-{room.marker.store_id}-{level}"
     with Round(project.state, name, now=project.now, keep=sample is None) as proved:
         found = check_remote(project, room, wanted, proved, clock, level=level, sample=sample, observer=observer)

@@ -58,6 +58,7 @@ TYPED = {
     "url": ("url", "a", "--rev", "v 1", "--remote=lab"),
     "hooks": ("hooks",),
     "revert": ("revert", "a", "--to", "v1"),
+    "forget": ("forget", "a", "--rev", "v1", "--reason", "consent"),
     "remote": ("remote",),
     "remote add": ("remote", "add", "lab", "s3://bucket/prefix"),
     "remote default": ("remote", "default", "lab"),
