@@ -83,6 +83,10 @@ class Account:
             found[owner] += size - self._named[name].total
         return found
 
+    def waste(self) -> dict[Digest, tuple[int, int]]:
+        """Of every object: its size, and how many of its bytes nothing entered names."""
+        return {name: (size, size - self._named[name].total) for name, (size, _) in self._objects.items()}
+
     def _enter_content(self, content: Content, owner: int, sizes: Sizes) -> None:
         stored = covered = zstd = chunk = 0
         for extent in content.extents:

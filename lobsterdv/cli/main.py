@@ -61,6 +61,7 @@ COMMANDS: Final = {
     "drop": Row("room", "Make room", "Give up local copies of what the remote holds."),
     "gc": Row("room", "Make room", "Take out of the cache what nothing names any more."),
     "forget": Row("room", "Make room", "Make a version go, and never come back."),
+    "repack": Row("room", "Make room", "Place anew what is left of objects that are mostly waste."),
     "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
     "remote": Row("remotes", "Set up", "Add, list, choose, remove, trust or clean remotes."),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),

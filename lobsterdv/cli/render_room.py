@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lobsterdv.ops.drop import DropReport
     from lobsterdv.ops.forget import ForgetReport
     from lobsterdv.ops.gc import GcReport
+    from lobsterdv.ops.repack import RepackReport
     from lobsterdv.ops.undelete import UndeleteReport
 
 FEW: Final = 20
@@ -156,3 +157,18 @@ def forgot(report: ForgetReport, words: Words, *, again: str) -> Done:
         lines.append(f"  {size(report.shared_bytes)} are in objects that other versions need too, and stay")
     collect = words.ldv("remote", "gc", quote(report.remote), "--yes")
     return Done(report, report.failures, answer=lines, hints=following([collect if report.acted else again]))
+
+
+def repacked(report: RepackReport, words: Words, *, again: str) -> Done:
+    """How much is wasted, and which versions were placed anew."""
+    where = f"{safe(report.remote)} ({safe(report.url)})"
+    if not report.objects:
+        return Done(report, report.failures, answer=[f"{where}: no object is mostly waste"])
+    inside = f"{size(report.bytes)} in {count(report.objects, 'object')}"
+    lines = [f"{where}: {size(report.waste_bytes)} of {inside} are named by no version"]
+    said = "placed anew" if report.acted else "would be placed anew"
+    rows = [(f"  {words.path(row.path)}@{short(row.digest)}", size(row.needed_bytes), said) for row in report.versions]
+    lines += table(rows, right=[1])
+    collect = words.ldv("remote", "gc", quote(report.remote))
+    steps = [collect if report.acted else again] if report.versions else []
+    return Done(report, report.failures, answer=lines, hints=following(steps))

@@ -133,3 +133,26 @@ def forget_command(
         observer=session.observer,
     )  # fmt: skip
     return forgot(report, session.words, again=session.situation("").again("--yes"))
+
+
+@verb("repack", report="lobsterdv.ops.repack:RepackReport")
+@datasets_argument()
+@yes_option
+@remote_option("Which remote; default: the project's.")
+@jobs_option
+@click.pass_obj
+def repack_command(session: Session, paths: tuple[str, ...], yes: bool, remote: str | None, jobs: int | None) -> Done:
+    """Place anew what is left of objects that are mostly waste.
+
+    After versions were retired or forgotten, an object may hold little that any version needs. What needs it is sent
+    again into objects of its own, verified as a push verifies; `lobsterdv remote gc` takes the old ones later. Nothing
+    is deleted here. Without --yes it only shows what it would do.
+    """
+    from lobsterdv.cli.paths import targets  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.render_room import repacked  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.repack import repack  # noqa: PLC0415 - start-up time
+
+    project = session.project()
+    names = targets(session, paths)
+    report = repack(project, names, remote=remote, yes=yes, jobs=jobs, observer=session.observer)
+    return repacked(report, session.words, again=session.situation("").again("--yes"))

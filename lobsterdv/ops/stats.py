@@ -93,7 +93,7 @@ def stats(
             raise
         return report
     report.url = room.url
-    rows = _pushes(project, room)
+    rows = pushes_at(project, room)
     counted = _count(room, rows, report.failures, observer)
     versions: dict[str, list[VersionStats]] = {}
     for row in rows:
@@ -112,7 +112,7 @@ def stats(
     return report
 
 
-def _pushes(project: Project, room: Remote) -> list[Pushed]:
+def pushes_at(project: Project, room: Remote) -> list[Pushed]:
     """The pushes in the project's catalog as it is now, oldest first: read once, then remembered."""
     shelf = f"{room.marker.store_id}/{project.project_id}"
     names = set()
@@ -142,7 +142,7 @@ def _count(room: Remote, rows: Sequence[Pushed], failures: list[Failure], observ
 
     def read(row: Pushed) -> Manifest | CorruptContent | MissingContent:
         try:
-            return _manifest(room, row)
+            return manifest_of(room, row)
         except (CorruptContent, MissingContent) as error:
             return error
 
@@ -158,7 +158,7 @@ def _count(room: Remote, rows: Sequence[Pushed], failures: list[Failure], observ
         owners.append(key)
         sizes = Sizes()
         try:
-            for part in _parts(room, row, manifest, account, len(owners) - 1):
+            for part in parts_of(room, row, manifest, account, len(owners) - 1):
                 sizes += part
         except (ContentError, KeyMissing) as error:
             failures.append(Failure(row.path, error))
@@ -174,7 +174,7 @@ def _count(room: Remote, rows: Sequence[Pushed], failures: list[Failure], observ
     return counted
 
 
-def _parts(room: Remote, row: Pushed, manifest: Manifest, account: Account, owner: int) -> Iterator[Sizes]:
+def parts_of(room: Remote, row: Pushed, manifest: Manifest, account: Account, owner: int) -> Iterator[Sizes]:
     if manifest.table is not None:
         yield account.enter(manifest.table, owner)
     for ref in manifest.segments:
@@ -192,7 +192,7 @@ def _parts(room: Remote, row: Pushed, manifest: Manifest, account: Account, owne
         yield known
 
 
-def _manifest(room: Remote, row: Pushed) -> Manifest:
+def manifest_of(room: Remote, row: Pushed) -> Manifest:
     key = manifest_key(row.version, row.manifest)
     name = f"the manifest of {row.path}"
     try:

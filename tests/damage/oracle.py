@@ -99,6 +99,18 @@ def check_remote(remote: Mapping[str, bytes], pointers: Mapping[str, bytes] | No
             case ["catalog", _, name]:
                 _require(f"{blake3(data).hexdigest()}.yaml" == name, f"{key} does not hash to its name")
                 _check_record(remote, data, key)
+            case ["catalog", _, "retired", record, name]:
+                _require(f"{blake3(data).hexdigest()}.yaml" == name, f"{key} does not hash to its name")
+                was = yaml.safe_load(data)["was"].encode()
+                _require(blake3(was).hexdigest() == record, f"{key} holds another record than the one it retires")
+            case ["runs", fan, name]:
+                _require(name[:2] == fan, f"{key} is in the wrong folder")
+                _require(blake3(data).hexdigest() == name, f"{key} does not hash to its name")
+            case ["forgotten", version, name]:
+                _require(f"{blake3(data).hexdigest()}.yaml" == name, f"{key} does not hash to its name")
+                _require(yaml.safe_load(data)["version"] == f"blake3:{version}", f"{key} forgets another version")
+            case ["marks", name]:
+                _require(blake3(data).hexdigest() == name, f"{key} does not hash to its name")
             case _:
                 raise Wrong(f"{key} has no business here")
     for name, data in (pointers or {}).items():
