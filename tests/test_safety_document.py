@@ -12,6 +12,7 @@ PROOFS = re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)
 ADVERSARIES = (
     "Crash and power loss", "Full disk", "A bucket reader", "A bucket writer", "A bucket deleter",
     "A hostile git contributor", "A hostile cache co-tenant", "A network attacker", "A compromised client",
+    "Others at the same time", "A network and a server that fail", "Consent that is withdrawn",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
-from lobsterdv.ops.forget import explained
+from lobsterdv.ops.forgotten import explained
 from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.using import uses_cache

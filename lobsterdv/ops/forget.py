@@ -15,9 +15,9 @@ from lobsterdv.blobs.grace import GRACE_S
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.remote_look import Filed, named_by, read_catalogs
 from lobsterdv.blobs.tenants import alone
-from lobsterdv.blobs.tombstones import bury, forgotten, tombstone_of
+from lobsterdv.blobs.tombstones import bury
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError, Forgotten, MissingContent, Refused, UsageError
+from lobsterdv.errors import ContentError, Refused, UsageError
 from lobsterdv.events import Observer
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifests_prefix
@@ -32,7 +32,6 @@ from lobsterdv.ops.resolve import entries_of
 from lobsterdv.ops.retiring import retire
 from lobsterdv.ops.roots import live, roots_of
 from lobsterdv.ops.runs import utc
-from lobsterdv.ops.wishes import Wish
 
 
 @dataclass
@@ -93,30 +92,6 @@ def forget(
         forget_pushed(project.index, shelf, [row for row in load_pushed(project.index, shelf) if row.version == digest])
     report.local_bytes = _forget_here(project, room, dataset, yes=yes, observer=observer)
     return report
-
-
-def without_forgotten(room: Remote, wanted: Sequence[Wish]) -> tuple[list[Wish], list[Failure]]:
-    """Those of ``wanted`` that may be sent; a current one that was forgotten is a Failure with Forgotten. One listing,
-    none without wishes."""
-    gone = forgotten(room) if wanted else set()
-    failures = [
-        Failure(wish.path, forgotten_error(room, wish.path, wish.pointer.digest))
-        for wish in wanted
-        if wish.current and wish.pointer.digest in gone
-    ]
-    return [wish for wish in wanted if wish.pointer.digest not in gone], failures
-
-
-def explained(room: Remote, path: str, digest: Digest, error: ContentError) -> ContentError:
-    """Why a version's bytes are missing, when they were forgotten."""
-    if not isinstance(error, MissingContent) or tombstone_of(room, digest) is None:
-        return error
-    return forgotten_error(room, path, digest)
-
-
-def forgotten_error(room: Remote, path: str, digest: Digest) -> Forgotten:
-    found = tombstone_of(room, digest)
-    return Forgotten(path, str(digest), found.reason if found else "", found.at if found else "")
 
 
 def _named(project: Project, path: str, rev: str) -> Dataset:

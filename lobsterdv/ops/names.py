@@ -14,10 +14,7 @@ from typing import Final, NamedTuple
 from lobsterdv.errors import UnknownRevision
 from lobsterdv.formats.pointer import SUFFIX
 from lobsterdv.git_history import commit_before, tips
-from lobsterdv.index.graph import Key, digests_like, naming_commits
-from lobsterdv.index.lineage import NoLineage
 from lobsterdv.ops.context import Project
-from lobsterdv.ops.lineage_index import up_to_date
 
 LATEST: Final = "latest"
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -99,6 +96,10 @@ def _by_digest(project: Project, rev: str, dataset: str | None) -> str | None:
     match = _DIGEST.fullmatch(rev)
     if match is None:
         return None
+    from lobsterdv.index.graph import Key, digests_like, naming_commits  # noqa: PLC0415 - start-up time
+    from lobsterdv.index.lineage import NoLineage  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.lineage_index import up_to_date  # noqa: PLC0415 - start-up time
+
     lineage = up_to_date(project, observer=project.observer)
     try:
         with lineage.reading() as connection:

@@ -25,7 +25,7 @@ from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_c
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Damage
-from lobsterdv.ops.forget import without_forgotten
+from lobsterdv.ops.forgotten import without_forgotten
 from lobsterdv.ops.run_sharing import send_runs
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.ops.wishes import Wish, wishes

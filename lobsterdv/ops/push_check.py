@@ -10,7 +10,7 @@ from lobsterdv.events import Observer
 from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.damage import Damage, damage_of, with_revs
-from lobsterdv.ops.forget import without_forgotten
+from lobsterdv.ops.forgotten import without_forgotten
 from lobsterdv.ops.push import PushedVersion, PushReport
 from lobsterdv.ops.rounds import Clock, Round
 from lobsterdv.ops.verifying_remote import check_remote

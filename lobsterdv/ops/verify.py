@@ -17,7 +17,7 @@ from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Area, Damage, with_revs
 from lobsterdv.ops.datasets import work_pointers
-from lobsterdv.ops.forget import without_forgotten
+from lobsterdv.ops.forgotten import without_forgotten
 from lobsterdv.ops.repair import heal_contents, heal_listings, heal_work_tree
 from lobsterdv.ops.repair_remote import heal_remote
 from lobsterdv.ops.rounds import Clock, Round

@@ -14,6 +14,7 @@ import pytest
 
 from lobsterdv.errors import ContentError
 from lobsterdv.signature import signature_of
+from tests.damage.counting import Counters
 from tests.damage.oracle import Wrong, check_remote, load, restore, restore_from_cache
 from tests.damage.story import DATASETS, Story, damages, other_of, put, tell
 from tests.ops.lab import Lab
@@ -73,8 +74,10 @@ def whole(lab: Lab, pointer: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_damaged_bytes_are_never_pushed_and_add_heals(story: Story, spare: Path, silently: bool) -> None:
+@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.faults), True])
+def test_damaged_bytes_are_never_pushed_and_add_heals(
+    story: Story, spare: Path, silently: bool, counters: Counters
+) -> None:
     tried = detected = 0
     for path, how in cases(story, spare):
         if silently:
@@ -97,10 +100,13 @@ def test_damaged_bytes_are_never_pushed_and_add_heals(story: Story, spare: Path,
         for dataset in DATASETS:
             assert restore(load(story.remote), story.pointers["v2", dataset]) == story.trees["v2", dataset]
     assert tried > 60 and detected > 20
+    counters.both("damages of a cache: detected or harmless, healed", tried)
 
 
-@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_damaged_bytes_are_never_checked_out_and_pull_heals(story: Story, spare: Path, silently: bool) -> None:
+@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.faults), True])
+def test_damaged_bytes_are_never_checked_out_and_pull_heals(
+    story: Story, spare: Path, silently: bool, counters: Counters
+) -> None:
     owner = story.owner
     shutil.rmtree(story.remote)
     story.remote.mkdir()
@@ -127,3 +133,4 @@ def test_damaged_bytes_are_never_checked_out_and_pull_heals(story: Story, spare:
         for dataset in DATASETS:
             assert picture(owner.path(dataset)) == story.trees["v2", dataset], f"{case}: pull did not heal {dataset}"
     assert tried > 60 and detected > 10
+    counters.both("damages of a cache: detected or harmless, healed", tried)

@@ -18,6 +18,7 @@ from lobsterdv.errors import Busy, KeyMissing, LobsterError
 from lobsterdv.ops import placing
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.memory import MemoryStore
+from tests.damage.counting import Counters
 from tests.ops.lab import Lab
 from tests.ops.remote_life import Years, collect, dangling
 from tests.ops.watching import WatchedStore
@@ -178,13 +179,14 @@ ORDERS = [
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["versions", "no versions"])
-def test_every_order_of_a_push_and_a_collection(scene: Scene, exact: bool) -> None:
+def test_every_order_of_a_push_and_a_collection(scene: Scene, exact: bool, counters: Counters) -> None:
     """70 orders. A push that says it is done is whole; one that had to stop says so, and the next one is."""
     steps: set[tuple[str, str]] = set()
     stopped = deleted = 0
     for order in ORDERS:
         push, gc = scene.play(order, exact=exact)
         assert not dangling(scene.pusher, scene.store), order
+        counters.both("orders of a push and a collection: nothing dangles")
         steps |= {(actor.name, step) for actor in (push, gc) for step in actor.passed}
         assert not isinstance(gc.error, Busy), order
         deleted += "delete" in gc.passed

@@ -1,7 +1,7 @@
 """Years at one remote: two clones and a fork push, abandon, are interrupted and collect, whenever they like; their
 clocks may be wrong, the store's is turned by days. What a catalog record names is always there.
 
-The long form (``-m slow``) is 500 lives of 50 steps.
+The long form (``make test-faults``) is 500 lives of 50 steps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lobsterdv.blobs.heads import Heads
 from lobsterdv.errors import Refused, Unreachable
 from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
 from lobsterdv.stores.memory import MemoryStore
+from tests.damage.counting import Counters
 from tests.ops.lab import Lab
 from tests.ops.remote_life import DAY, Years, dangling
 from tests.ops.watching import Call, WatchedStore
@@ -27,6 +28,10 @@ PEOPLE = st.sampled_from(["ada", "bob", "fork"])
 DATASETS = st.sampled_from(["one", "two"])
 BYTES = [bytes([number]) * 700 + b"shared" * 300 for number in range(4)]
 DAYS = st.sampled_from([0.5, 3, 5, 8, 15, 31])
+
+
+LIVES = 500
+PARTS = 5
 
 
 class Lives(RuleBasedStateMachine):
@@ -179,11 +184,13 @@ def test_some_lives() -> None:
     live(6, 25)
 
 
-@pytest.mark.slow
-def test_many_lives() -> None:
+@pytest.mark.faults
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many_lives(part: int, counters: Counters) -> None:
     Lives.deleted = 0
-    live(500, 50, seeded=False)
-    assert Lives.deleted > 100
+    live(LIVES // PARTS, 50, seeded=False)
+    assert Lives.deleted > LIVES // PARTS // 5
+    counters.both("lives of a remote, 50 steps each: no version lost", LIVES // PARTS)
 
 
 def one_life(request: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lobsterdv.paths import safe_path
 from tests.damage.corpus import CORPUS, HARMLESS, HONEST, PARSERS
+from tests.damage.counting import Counters
 from tests.damage.judging import Verdict, judge_corpus, judge_mutations
 
 SECONDS, MIB = 0.1, 64
@@ -56,11 +57,12 @@ def test_mutations() -> None:
     _judge(SHORT, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", range(2, 6))
-def test_many_mutations(seed: int) -> None:
+def test_many_mutations(seed: int, counters: Counters) -> None:
     """Four times 24,000."""
     _judge(LONG, seed=seed)
+    counters.both("mutated documents: refused by name, or read", LONG)
 
 
 def _judge(examples: int, *, seed: int) -> None:

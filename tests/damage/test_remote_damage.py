@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lobsterdv.errors import ContentError, FormatError, LobsterError, NotARemote
+from tests.damage.counting import Counters
 from tests.damage.oracle import Wrong, check_remote, load, restore
 from tests.damage.story import DATASETS, Story, attempt, damages, forget_everything, other_of, put, tell
 from tests.ops.lab import Lab
@@ -52,8 +53,8 @@ def test_the_whole_story_is_whole(story: Story) -> None:
         assert restore(remote, pointer) == story.trees[tag, name]
 
 
-@pytest.mark.parametrize("tag", [pytest.param("v1", marks=pytest.mark.slow), "v2"])
-def test_pull_gives_the_right_bytes_or_an_error(story: Story, guest: Lab, tag: str) -> None:
+@pytest.mark.parametrize("tag", [pytest.param("v1", marks=pytest.mark.faults), "v2"])
+def test_pull_gives_the_right_bytes_or_an_error(story: Story, guest: Lab, tag: str, counters: Counters) -> None:
     tried: Counter[str] = Counter()
     whole = load(story.remote)
     needs = {dataset: keys_for(whole, story.pointers[tag, dataset]) for dataset in DATASETS}
@@ -86,6 +87,7 @@ def test_pull_gives_the_right_bytes_or_an_error(story: Story, guest: Lab, tag: s
                 assert failures[0].exit_code in (1, 3, 4) and "\n" not in str(failures[0])
                 assert there is None, f"{case}: something was delivered for {dataset}"
     assert min(tried.values()) > 10, tried
+    counters.both("damages of a remote: the right bytes, or an error", sum(tried.values()))
 
 
 def test_a_failed_pull_loses_nothing_and_goes_on_elsewhere(story: Story, guest: Lab) -> None:
