@@ -141,7 +141,8 @@ def hits(report: SearchReport, words: Words) -> Done:
         version = hit.version
         at = (version.at or "not committed")[:10]
         lines.append(f"{words.path(version.dataset)}@{short(version.digest)}  {at}  {size(version.size or 0)}")
-        lines.append(f"    {safe(hit.text)}")
+        said = [version.message or version.subject or "", hit.text]
+        lines += [f"    {safe(text)}" for text in dict.fromkeys(said) if text and text != version.dataset]
     if not lines:
         return Done(report, report.failures, lines=["No version of which that was said"])
     first = report.hits[0].version

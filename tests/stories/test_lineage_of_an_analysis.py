@@ -84,9 +84,10 @@ def edit(person: Person, code: str) -> None:
 
 
 def cells(person: Person, name: str) -> int:
-    import anndata
+    import h5py
 
-    return int(anndata.read_h5ad(person.root / name, backed="r").n_obs)
+    with h5py.File(person.root / name) as file:
+        return int(file["obs"]["_index"].shape[0] if "_index" in file["obs"] else file["X"].shape[0])
 
 
 def tree(text: str) -> list[tuple[int, str]]:
@@ -139,9 +140,8 @@ def test_from_clusters_back_to_raw_cells_and_forward(ada: Person) -> None:
 
 
 def test_what_comes_out_the_same_stops_there(ada: Person) -> None:
-    edit(ada, "a.uns['note'] = 1")
-    ada.ldv("add", "data/raw.h5ad")
-    ada.write("scripts/qc.py", QC.replace("keep = ", "cells.uns.pop('note', 0)\nkeep = "))
+    ada.write("scripts/qc.py", QC + "# the same, said better\n")
+    assert "stale: scripts/qc.py changed" in ada.ldv("stale")
     done = ada.ldv("reproduce", "data/norm.h5ad")
     assert "qc: ran" in done and "nothing changed" in done
     assert "normalise: up to date" in done
@@ -175,5 +175,6 @@ def test_equal_work_merges_silently_and_other_parameters_conflict(bench: Path, a
     assert "scale: 3" in conflict and "scale: 5" in conflict and conflict.count("<<<<<<<") == 1
     ben.git("checkout", "--theirs", "data/norm.h5ad.ldv.yaml")
     ben.git("add", "data/norm.h5ad.ldv.yaml")
+    ben.ldv("pull", "data/norm.h5ad")
     ben.git("commit", "-q", "-m", "hers")
     assert "scale 3" in ben.ldv("log", "data/norm.h5ad", "--graph")
