@@ -32,7 +32,7 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults"
 
 test-s3: $(STAMP)
 	$(BIN)/python -m pytest -m s3

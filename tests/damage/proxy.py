@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from tests.damage import faults
+
 BLOCK = 64 << 10
 SETTLE_S = 20.0
 
@@ -22,13 +24,14 @@ SETTLE_S = 20.0
 @dataclass
 class Exchange:
     """One request: body bytes that came from the client, and those of the answer; the server's status once it
-    answered, 0 before."""
+    answered, 0 before. ``fault`` is what was done to it (tests/damage/faults.py)."""
 
     verb: str
     target: str
     sent: int = 0
     received: int = 0
     status: int = 0
+    fault: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -38,11 +41,12 @@ class Exchange:
 @dataclass
 class Proxy:
     """``exchanges`` grows; ``gate`` is called with each request's number, from 1, before it is passed on, and the
-    request goes no further when it says False."""
+    request goes no further when it says False. ``fault`` names what shall be done to it, of tests/damage/faults.py."""
 
     url: str
     exchanges: list[Exchange] = field(default_factory=list)
     gate: Callable[[int], bool] = lambda number: True
+    fault: Callable[[int, Exchange], str] = lambda number, exchange: ""
     _busy: int = 0
     _change: threading.Condition = field(default_factory=threading.Condition)
 
@@ -51,6 +55,7 @@ class Proxy:
         self.settle()
         self.exchanges.clear()
         self.gate = gate
+        self.fault = lambda number, exchange: ""
 
     def settle(self) -> None:
         """Wait until no request is under way."""
@@ -59,13 +64,13 @@ class Proxy:
             while self._busy:
                 assert self._change.wait(deadline - time.monotonic()), "a request never ended"
 
-    def begin(self, verb: str, target: str) -> tuple[Exchange, bool]:
+    def begin(self, verb: str, target: str) -> tuple[Exchange, bool, str]:
         with self._change:
             exchange = Exchange(verb, target)
             self.exchanges.append(exchange)
             number = len(self.exchanges)
             self._busy += 1
-        return exchange, self.gate(number)
+        return exchange, self.gate(number), self.fault(number, exchange)
 
     def end(self) -> None:
         with self._change:
@@ -107,9 +112,9 @@ def _serve(client: socket.socket, server: tuple[str, int], proxy: Proxy) -> None
     with client, upstream, client.makefile("rb") as source, upstream.makefile("rb") as answers, suppress(OSError):
         while head := _head(source):
             verb, target, _ = head[0].decode().split(" ", 2)
-            exchange, passes = proxy.begin(verb, target)
+            exchange, passes, fault = proxy.begin(verb, target)
             try:
-                if not passes or not _exchange(client, source, upstream, answers, head, exchange):
+                if not passes or not _exchange(client, source, upstream, answers, head, exchange, fault):
                     return
             finally:
                 proxy.end()
@@ -122,11 +127,18 @@ def _exchange(
     answers: BinaryIO,
     head: list[bytes],
     exchange: Exchange,
+    fault: str,
 ) -> bool:
     """Pass one request and its answer on; False when a side is gone."""
     if _field(head, b"expect"):
         client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         head = [line for line in head if not line.lower().startswith(b"expect:")]
+    if fault in faults.INSTEAD:
+        exchange.fault = fault
+        for _ in _body(source, head, is_answer=False):
+            pass
+        faults.answer_instead(fault, client, bodiless=exchange.verb == "HEAD")
+        return False
     upstream.sendall(b"".join(head))
     for block in _body(source, head, is_answer=False):
         exchange.sent += len(block)
@@ -138,6 +150,9 @@ def _exchange(
     bodiless = exchange.verb == "HEAD" or answer[0].split()[1] in (b"204", b"304")
     blocks.extend([] if bodiless else _body(answers, answer, is_answer=True))
     exchange.status = int(answer[0].split()[1])
+    if fault and faults.spoil(fault, client, exchange.verb, exchange.target, answer, b"".join(blocks)):
+        exchange.fault = fault
+        return False
     client.sendall(b"".join(answer))
     for block in blocks:
         client.sendall(block)
