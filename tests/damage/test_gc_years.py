@@ -1,7 +1,7 @@
 """Years at one remote: two clones and a fork push, abandon, are interrupted and collect, whenever they like; their
 clocks may be wrong, the store's is turned by days. What a catalog record names is always there.
 
-The long form (``-m slow``) is 500 lives of 50 steps.
+The long form (``-m slow``, ``-m faults``) is 500 lives of 50 steps.
 """
 
 from __future__ import annotations
@@ -180,6 +180,7 @@ def test_some_lives() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_many_lives() -> None:
     Lives.deleted = 0
     live(500, 50, seeded=False)

@@ -138,9 +138,10 @@ class Line:
         return list(self.proxy.exchanges)
 
 
-@pytest.fixture
-def line(lab: Lab, moto: Server, nursery: Nursery, tmp_path: Path) -> Iterator[Line]:
-    with proxy_to(moto.endpoint_url) as proxy:
+@pytest.fixture(params=["moto", pytest.param("seaweedfs", marks=pytest.mark.s3)])
+def line(request: pytest.FixtureRequest, lab: Lab, nursery: Nursery, tmp_path: Path) -> Iterator[Line]:
+    server: Server = request.getfixturevalue(request.param)
+    with proxy_to(server.endpoint_url) as proxy:
         lab.write("f.bin", os.urandom(600_000))
         lab.version("d", {str(n): f"{n}" * 99 for n in range(20)}, "one")
         lab.add("f.bin")
@@ -148,9 +149,9 @@ def line(lab: Lab, moto: Server, nursery: Nursery, tmp_path: Path) -> Iterator[L
         guest = lab.clone(tmp_path / "guest")
         guest.close()
         lab.project.close()
-        env = {**lab.env, **Server("proxied", proxy.url, moto.access_key, moto.secret_key).environment}
+        env = {**lab.env, **Server("proxied", proxy.url, server.access_key, server.secret_key).environment}
         env["LIFE_PID"] = str(tmp_path / "pid")
-        made = Line(lab, guest.root, proxy, nursery, moto, moto.new_bucket(), env)
+        made = Line(lab, guest.root, proxy, nursery, server, server.new_bucket(), env)
         root = made.begin("push")
         made.goes_on("push", root, "the first push")
         made.stocked = made.remote()
@@ -224,3 +225,15 @@ def test_a_fault_at_a_request(
     assert struck_in_all or not whole or kind == "not truncated, it says"
     for name, number in (("tried", tried), ("struck", struck_in_all), ("absorbed", absorbed)):
         record_property(f"S3 faults {name}", number)
+
+
+@pytest.mark.parametrize("whole", [False, long])
+@pytest.mark.parametrize("kind", ["500", "reset before", "truncated", pytest.param("503", marks=pytest.mark.faults)])
+def test_four_in_a_row(kind: str, whole: bool, line: Line) -> None:
+    """As many as there are attempts after the first: nobody notices."""
+    for verb in ("push", "pull"):
+        root = line.begin(verb)
+        count = len(line.goes_on(verb, root, "unharmed"))
+        for first in some(count, whole) if whole else [count // 2]:
+            said, _, case = faulted(line, verb, kind, first, times=4)
+            assert said.code == 0, (case, said)
