@@ -36,7 +36,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults"
 
 test-s3: $(STAMP)
-	$(BIN)/python -m pytest -m s3
+	$(BIN)/python -m pytest -m "s3 and not faults"
 
 test-faults: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "faults and not s3"

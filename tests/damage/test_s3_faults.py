@@ -1,0 +1,236 @@
+"""Every request of push, fetch, pull, verify --repair and remote gc over S3, killed at or answered wrongly. Afterwards
+an independent reader finds everything whole that a remote or a cache names, and the same command succeeds.
+
+The default suite takes some of the cases; ``make test-faults`` takes every request, with every kind of fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.damage import faults
+from tests.damage.counting import Counters
+from tests.damage.killing import Nursery, Said
+from tests.damage.oracle import check_cache, check_remote
+from tests.damage.proxy import Exchange, Proxy, proxy_to
+from tests.ops.lab import Lab
+from tests.properties.trees import picture
+from tests.servers import Server
+
+COMMANDS = {
+    "push": ["push"],
+    "fetch": ["fetch"],
+    "pull": ["pull"],
+    "repair": ["verify", "--remote", "--read-data", "--repair"],
+    "gc": ["remote", "gc", "--yes"],
+}
+DOCUMENTED = {1, 3, 4, 6}
+"""How a command may end that did not succeed (DESIGN.md, exit codes)."""
+SOME = 4
+"""Kill points of each verb in the default suite; of faults it takes one request of a push and of a pull each."""
+long = pytest.param(True, marks=pytest.mark.faults)
+
+
+@dataclass
+class Line:
+    """Two clones of a project whose remotes lie behind a proxy, one prefix each."""
+
+    owner: Lab
+    guest: Path
+    proxy: Proxy
+    nursery: Nursery
+    server: Server
+    bucket: str
+    env: dict[str, str]
+    turns: int = 0
+    prefix: str = ""
+    stocked: dict[str, bytes] = field(default_factory=dict)
+
+    def begin(self, verb: str) -> Path:
+        """A fresh remote, as ``verb`` should find it; returns where to type it."""
+        self.turns += 1
+        self.prefix = f"turn-{self.turns}"
+        if verb == "push":
+            root = self.owner.root
+            (root / ".git/lobsterdv/index.db").unlink(missing_ok=True)
+            for left in (root / ".git/lobsterdv").glob("index.db-*"):
+                left.unlink()
+        else:
+            stock = dict(self.stocked)
+            if verb == "repair":  # an object is gone, another is damaged
+                gone, bad, *_ = sorted(key for key in stock if key.startswith("objects/"))
+                del stock[gone]
+                stock[bad] = stock[bad][:-1] + bytes([stock[bad][-1] ^ 1])
+            for key, data in stock.items():
+                self.server.client.put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=data)
+            root = self.guest if verb in ("fetch", "pull") else self.owner.root
+            if root == self.guest:
+                shutil.rmtree(root / ".git/lobsterdv", ignore_errors=True)
+                shutil.rmtree(root / "d", ignore_errors=True)
+                (root / "f.bin").unlink(missing_ok=True)
+        fields = {
+            "url": f"s3://{self.bucket}/{self.prefix}", "endpoint_url": self.proxy.url, "region": "us-east-1",
+            "addressing": "path", "concurrency": "2", "read_timeout": "1",
+        }  # fmt: skip
+        lines = "".join(f'    {key}: "{value}"\n' for key, value in fields.items())
+        config = self.owner.read(".lobsterdv.yaml").decode().split("remote:")[0]
+        (root / ".lobsterdv.yaml").write_text(f"{config}remote: r\nremotes:\n  r:\n{lines}")
+        return root
+
+    def type(self, verb: str, root: Path) -> Said:
+        command = [COMMANDS[verb]]
+        (said,) = self.nursery.crowd(command, root, self.env, prepare="tests.damage.wire_life:begin", may_die=True)
+        self.proxy.settle()
+        return said
+
+    def killed_at(self, point: int, verb: str, root: Path) -> Said:
+        def gate(number: int) -> bool:
+            if number == point:
+                os.kill(int(Path(self.env["LIFE_PID"]).read_text()), signal.SIGKILL)
+            return number < point
+
+        self.proxy.restart(gate)
+        return self.type(verb, root)
+
+    def remote(self) -> dict[str, bytes]:
+        client = self.server.client
+        found = {}
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"):
+            for entry in page.get("Contents", []):
+                body = client.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()
+                found[entry["Key"].removeprefix(f"{self.prefix}/")] = body
+        return {key: data for key, data in found.items() if not key.startswith(("locks/", "marks/"))}
+
+    def locks(self) -> list[str]:
+        page = self.server.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}/locks/")
+        return [entry["Key"] for entry in page.get("Contents", [])]
+
+    def judge(self, verb: str, root: Path, case: str, *, after_success: bool) -> None:
+        """By the oracle: I2-I4. A remote that was damaged before its repair is whole after its success only."""
+        if verb != "repair" or after_success:
+            pointers = {name: self.owner.read(f"{name}.ldv.yaml") for name in ("d", "f.bin")}
+            check_remote(self.remote(), pointers if after_success else {})
+        check_cache(root / ".git/lobsterdv/cache")
+        if verb == "pull" and after_success:
+            for name in ("d", "f.bin"):
+                assert picture(root / name) == picture(self.owner.path(name)), case
+
+    def goes_on(self, verb: str, root: Path, case: str) -> list[Exchange]:
+        """The same command again, over a line that is well: it succeeds and everything is there."""
+        self.proxy.restart()
+        said = self.type(verb, root)
+        if verb == "gc" and said.code == 6:  # who was killed has the lock still: it is refused until the lock is old
+            assert said.errors == ["Busy"], (case, said)
+            for key in self.locks():
+                self.server.client.delete_object(Bucket=self.bucket, Key=key)
+            said = self.type(verb, root)
+        if verb == "repair" and said.code == 3:  # what it found and healed is exit 3; nothing is left to heal
+            said = self.type(verb, root)
+        assert said.code == 0, (case, said)
+        self.judge(verb, root, case, after_success=True)
+        return list(self.proxy.exchanges)
+
+
+@pytest.fixture(params=["moto", pytest.param("seaweedfs", marks=pytest.mark.s3)])
+def line(request: pytest.FixtureRequest, lab: Lab, nursery: Nursery, tmp_path: Path) -> Iterator[Line]:
+    server: Server = request.getfixturevalue(request.param)
+    with proxy_to(server.endpoint_url) as proxy:
+        lab.write("f.bin", os.urandom(600_000))
+        lab.version("d", {str(n): f"{n}" * 99 for n in range(20)}, "one")
+        lab.add("f.bin")
+        lab.commit()
+        guest = lab.clone(tmp_path / "guest")
+        guest.close()
+        lab.project.close()
+        env = {**lab.env, **Server("proxied", proxy.url, server.access_key, server.secret_key).environment}
+        env["LIFE_PID"] = str(tmp_path / "pid")
+        made = Line(lab, guest.root, proxy, nursery, server, server.new_bucket(), env)
+        root = made.begin("push")
+        made.goes_on("push", root, "the first push")
+        made.stocked = made.remote()
+        yield made
+
+
+def some(count: int, whole: bool) -> list[int]:
+    points = list(range(1, count + 1))
+    return points if whole else points[:: -(-count // SOME)]
+
+
+@pytest.mark.parametrize("whole", [False, long])
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_killed_at_a_request(verb: str, whole: bool, line: Line, counters: Counters) -> None:
+    root = line.begin(verb)
+    requests = line.goes_on(verb, root, "unharmed")
+    sent_in_all = sum(e.sent for e in requests if e.verb == "PUT" and "/objects/" in e.target)
+    count, killed = len(requests), 0
+    for point in some(count, whole):
+        root = line.begin(verb)
+        case = f"{verb} killed at request {point} of {count}"
+        said = line.killed_at(point, verb, root)
+        before = list(line.proxy.exchanges)
+        killed += said.code == -1
+        assert said.code in (-1, 0), (case, said)
+        line.judge(verb, root, case, after_success=False)
+        after = line.goes_on(verb, root, case)
+        if verb == "push":
+            there = sum(e.sent for e in before if e.is_done and e.verb == "PUT" and "/objects/" in e.target)
+            again = sum(e.sent for e in after if e.verb == "PUT" and "/objects/" in e.target)
+            assert again <= sent_in_all - there, case
+    assert killed >= min(count, SOME) - 1
+    counters.both(f"kill -9 at an S3 request of {verb}", killed)
+
+
+def faulted(line: Line, verb: str, kind: str, first: int, times: int) -> tuple[Said, int, str]:
+    """Do ``verb`` with so many faults from request ``first`` on. Returns how it ended, and the faults that struck."""
+    root = line.begin(verb)
+    case = f"{verb}, {kind} at request {first}, {times} times"
+    line.proxy.restart()
+    line.proxy.fault = lambda number, exchange: kind if first <= number < first + times else ""
+    said = line.type(verb, root)
+    struck = sum(bool(exchange.fault) for exchange in line.proxy.exchanges)
+    assert said.code in DOCUMENTED | {0}, (case, said)
+    assert "Traceback" not in said.err + said.out, (case, said)
+    assert "InternalError" not in [error["type"] for error in json.loads(said.out)["errors"]], (case, said)
+    line.judge(verb, root, case, after_success=said.code == 0)
+    if said.code or verb == "pull":
+        line.goes_on(verb, root, case)
+    return said, struck, case
+
+
+@pytest.mark.parametrize("whole", [False, long])
+@pytest.mark.parametrize("kind", faults.KINDS)
+def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Counters) -> None:
+    """A success that is one, or an error that says so and that the same command gets over."""
+    struck_in_all = absorbed = 0
+    for verb in COMMANDS if whole else ["push", "pull"]:
+        root = line.begin(verb)
+        count = len(line.goes_on(verb, root, "unharmed"))
+        points = some(count, whole) if whole else [1 + faults.KINDS.index(kind) * 3 % count]
+        for first in points:
+            said, struck, _ = faulted(line, verb, kind, first, times=1)
+            struck_in_all += struck
+            absorbed += bool(struck) and said.code == 0
+    assert struck_in_all or not whole or kind == "not truncated, it says"
+    counters.both("S3 faults: absorbed, or told and gone on from", struck_in_all)
+    counters.both("S3 faults: of these absorbed", absorbed)
+
+
+@pytest.mark.parametrize("whole", [False, long])
+@pytest.mark.parametrize("kind", ["500", "reset before", "truncated", pytest.param("503", marks=pytest.mark.faults)])
+def test_four_in_a_row(kind: str, whole: bool, line: Line, counters: Counters) -> None:
+    """As many as there are attempts after the first: nobody notices."""
+    for verb in ("push", "pull"):
+        root = line.begin(verb)
+        count = len(line.goes_on(verb, root, "unharmed"))
+        for first in some(count, whole) if whole else [count // 2]:
+            said, _, case = faulted(line, verb, kind, first, times=4)
+            assert said.code == 0, (case, said)
+            counters.both("S3 faults: four in a row, absorbed")

@@ -1,0 +1,30 @@
+"""For children of the nursery that are to be killed or to meet faults: small sizes, short pauses, and death for whoever
+would talk to another machine. ``prepare="tests.damage.wire_life:begin"``; LIFE_PID names the file for its id."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.damage.scaled import shrink
+
+STRAYED = 76
+"""The exit code of a process that a redirect led elsewhere."""
+PAUSE_S = 0.01
+
+
+def begin() -> None:
+    shrink()
+    sleep = time.sleep
+    time.sleep = lambda seconds: sleep(min(seconds, PAUSE_S))
+
+    def watch(event: str, args: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and isinstance(args[1], tuple) and args[1][0] != "127.0.0.1":
+            os._exit(STRAYED)
+
+    sys.addaudithook(watch)
+    if "LIFE_PID" in os.environ:
+        Path(os.environ["LIFE_PID"]).write_text(str(os.getpid()))
