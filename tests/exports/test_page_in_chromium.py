@@ -1,0 +1,120 @@
+"""The lineage page in a browser: it draws, answers clicks, keys and searches, and asks no network.
+
+Needs Chromium (Debian: ``apt-get install chromium``); a script in the page does what a reader does, and leaves what it
+saw in the document.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lobsterdv.exports.page import page
+from lobsterdv.index.graph import Link
+from lobsterdv.ops.lineage import LineageReport
+from tests.exports.test_exports import HOSTILE, version
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+FIRST_PAINT_MS = 3000
+
+
+def graph(count: int) -> LineageReport:
+    versions = [version(f"data/step{n:04}.h5ad", "0", message=HOSTILE if n == 1 else f"step {n}") for n in range(count)]
+    for n, made in enumerate(versions):
+        object.__setattr__(made, "digest", f"blake3:{n:064x}")
+
+    def link(made: int, used: int) -> Link:
+        return Link(versions[made].key, versions[used].key, versions[used].dataset, "qc", "python qc.py", None,
+                    "git:abc", Link.params_of({"min": made}))  # fmt: skip
+
+    links = [link(n, n // 2) for n in range(1, count)]
+    return LineageReport([versions[-1].key], "up", versions, links)
+
+
+def visit(report: LineageReport, folder: Path, script: str, *, size: str = "1280,800") -> Any:
+    """Open the page, run a reader's script in it (after it has drawn), and return what it left in ``seen``."""
+    reader = f"""
+    <pre id="seen"></pre><script>
+    window.errors = []; window.onerror = (text) => errors.push(text);
+    setTimeout(() => {{
+      const seen = {{}}; try {{ {script} }} catch (error) {{ seen.error = String(error); }}
+      seen.errors = errors;
+      seen.painted = (performance.getEntriesByName("lineage-drawn")[0] || {{}}).startTime;
+      document.getElementById("seen").textContent = JSON.stringify(seen);
+    }}, 500);
+    </script>"""
+    path = folder / "page.html"
+    path.write_text(page(report).replace("</body>", reader + "</body>"))
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={size}",
+        f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=20000", "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False,
+                          env={**os.environ, "HOME": str(folder)})  # fmt: skip
+    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found and found[1], done.stderr[-2000:]
+    return json.loads(html.unescape(found[1]))
+
+
+CLICKS = """
+  const list = document.querySelectorAll("#versions button");
+  seen.listed = list.length;
+  list[1].click();
+  const details = document.getElementById("details");
+  seen.shown = details.innerText;
+  seen.hidden = details.hidden;
+  seen.scripts = document.querySelectorAll("script").length;
+  [...details.querySelectorAll("button.link")].at(-1).click();
+  seen.next = details.querySelector("h2").textContent;
+  document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
+  seen.closed = details.hidden;
+  const field = document.getElementById("search");
+  field.value = "step0003"; field.dispatchEvent(new Event("input"));
+  seen.found = document.getElementById("found").textContent;
+  field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+  seen.chosen = details.querySelector("h2").textContent;
+  document.getElementById("graph").focus();
+  document.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"}));
+  seen.left = details.querySelector("h2").textContent;
+  seen.label = document.getElementById("graph").getAttribute("aria-label").length;
+  seen.requests = performance.getEntriesByType("resource").length;
+"""
+
+
+def test_a_reader_clicks_searches_and_uses_keys(tmp_path: Path) -> None:
+    seen = visit(graph(9), tmp_path, CLICKS)
+    assert not seen["errors"] and "error" not in seen, seen
+    assert seen["listed"] == 9 and not seen["hidden"] and seen["closed"]
+    for words in ("version", "python qc.py", "git:abc", "made from", "used by", "<script>alert(1)</script>"):
+        assert words in seen["shown"], words
+    assert seen["scripts"] == 3, "what was said in data is no script"
+    assert seen["next"] == "data/step0003.h5ad" and seen["found"] == "1 found"
+    assert (seen["chosen"], seen["left"]) == ("data/step0003.h5ad", "data/step0001.h5ad")
+    assert seen["label"] > 20 and seen["requests"] == 0, "no network"
+
+
+def test_a_thousand_nodes_are_painted_soon(tmp_path: Path) -> None:
+    seen = visit(graph(1000), tmp_path, "seen.listed = document.querySelectorAll('#versions button').length;")
+    assert not seen["errors"] and seen["listed"] == 1000
+    assert 0 < seen["painted"] < FIRST_PAINT_MS, seen
+
+
+def test_on_a_phone_nothing_is_wider_than_it(tmp_path: Path) -> None:
+    script = """
+      document.querySelectorAll("#versions button")[1].click();
+      seen.width = document.documentElement.scrollWidth; seen.window = window.innerWidth;
+      seen.graph = document.getElementById("graph").getBoundingClientRect().height;
+    """
+    seen = visit(graph(9), tmp_path, script, size="500,800")
+    assert seen["width"] <= seen["window"] and seen["graph"] > 150, seen
