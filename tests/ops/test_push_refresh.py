@@ -49,7 +49,7 @@ def test_young_objects_cost_no_request_more(pushed: Lab, store: WatchedStore, ye
     years.pass_days(6.9)
     pushed.push("second")
     counts = store.count()
-    assert "refresh" not in counts and counts["list"] == 1
+    assert "refresh" not in counts and counts["list"] == 2
     assert [call.key for call in store.calls if call.key.startswith("objects/")] == store.keys("objects/"), "one HEAD"
 
 
