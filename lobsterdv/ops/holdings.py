@@ -69,7 +69,10 @@ def read_catalog(project: Project, room: Remote, wanted: Sequence[Wish], *, reme
 
     def read(name: Digest) -> tuple[Pushed | None, State | None, str, int]:
         try:
-            data = room.store.read_whole(record_key(project.project_id, name), limit=MAX_RECORD_BYTES)
+            key = record_key(project.project_id, name)
+            data = room.store.read_whole(key, limit=MAX_RECORD_BYTES)
+            if digest_of(data) != name:  # on the way, perhaps
+                data = room.store.read_whole(key, limit=MAX_RECORD_BYTES)
             if (actual := digest_of(data)) != name:
                 return None, "corrupt", f"its bytes are those of {actual.short}", len(data)
             record = parse_record(data, what=f"record {name.short}")

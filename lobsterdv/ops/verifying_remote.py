@@ -73,7 +73,7 @@ def check_remote(
             break
         rows = catalog.rows.get(wish.key, [])
         if not rows:
-            _note_lost(findings, wish, catalog.lost.get(wish.key, []))
+            _note_lost(findings, wish, catalog.lost.get(wish.key, []), strange=catalog.strange)
             continue
         found: list[Claim] = []
         for row in rows:
@@ -93,11 +93,16 @@ def check_remote(
     return findings
 
 
-def _note_lost(findings: RemoteFindings, wish: Wish, lost: Sequence[tuple[object, State, str]]) -> None:
-    if not lost:
+def _note_lost(
+    findings: RemoteFindings, wish: Wish, lost: Sequence[tuple[object, State, str]], *, strange: int
+) -> None:
+    """A version without a record: damaged when it had one, or when one that nobody can read may be its; else it was
+    never pushed."""
+    if not lost and not strange:
         findings.unpushed.append(wish)
         return
-    row, state, detail = lost[-1]
+    unreadable: State = "unreadable"
+    row, state, detail = lost[-1] if lost else (None, unreadable, f"its record may be one of {strange} unreadable ones")
     name = getattr(row, "record", "")
     findings.damages.append(damage_of(wish, "remote", "record", name, state, detail, files=wish.pointer.files or 0))
     findings.damaged.append(wish)

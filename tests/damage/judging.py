@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 FORBIDDEN = ("os.", "open", "shutil.", "subprocess.", "socket.", "ctypes.", "sqlite3.", "urllib.", "tempfile.", "pty.")
 
+SLOW = 0.05  # CPU seconds of one document from which on it is measured again
+
 
 class Verdict(NamedTuple):
     """What a document did: ``error`` is the type raised (empty: it was read), ``bug`` says what must not happen."""
@@ -87,6 +89,9 @@ def _mutations(examples: int, seed: int) -> list[Any]:
     begun = _rss_mib()
     for parser, data in mutations(examples, seed):
         error, bug, seconds = judge(parser, data)
+        for _ in range(3):  # a machine with other work counts some of it as ours: the best of four is the parser's
+            if seconds > SLOW:
+                seconds = min(seconds, judge(parser, data)[2])
         read += not error
         slowest = max(slowest, seconds)
         if bug:

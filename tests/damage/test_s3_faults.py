@@ -19,7 +19,7 @@ import pytest
 from tests.damage import faults
 from tests.damage.counting import Counters
 from tests.damage.killing import Nursery, Said
-from tests.damage.oracle import check_cache, check_remote
+from tests.damage.oracle import Wrong, check_cache, check_remote
 from tests.damage.proxy import Exchange, Proxy, proxy_to
 from tests.ops.lab import Lab
 from tests.properties.trees import picture
@@ -57,12 +57,12 @@ class Line:
     def begin(self, verb: str) -> Path:
         """A fresh remote, as ``verb`` should find it; returns where to type it."""
         self.turns += 1
+        if verb in ("push", "gc"):
+            for left in (self.owner.root / ".git/lobsterdv").glob("index.db*"):
+                left.unlink()  # it knows other prefixes with the same store id
         self.prefix = f"turn-{self.turns}"
         if verb == "push":
             root = self.owner.root
-            (root / ".git/lobsterdv/index.db").unlink(missing_ok=True)
-            for left in (root / ".git/lobsterdv").glob("index.db-*"):
-                left.unlink()
         else:
             stock = dict(self.stocked)
             if verb == "repair":  # an object is gone, another is damaged
@@ -117,7 +117,10 @@ class Line:
         """By the oracle: I2-I4. A remote that was damaged before its repair is whole after its success only."""
         if verb != "repair" or after_success:
             pointers = {name: self.owner.read(f"{name}.ldv.yaml") for name in ("d", "f.bin")}
-            check_remote(self.remote(), pointers if after_success else {})
+            try:
+                check_remote(self.remote(), pointers if after_success else {})
+            except Wrong as error:
+                raise AssertionError(f"{case}: {error}") from error
         check_cache(root / ".git/lobsterdv/cache")
         if verb == "pull" and after_success:
             for name in ("d", "f.bin"):
