@@ -19,6 +19,7 @@ from lobsterdv.stores.s3_options import S3Credentials, S3Options
 # Old buckets and other servers know capitals and underscores; AWS allows neither in new names.
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", re.ASCII)
 _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
+_LONGEST: Final = 4096  # characters: PATH_MAX of Linux, and four times the longest key of S3
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/.*|)", re.DOTALL)
 
 
@@ -52,6 +53,8 @@ def parse_url(text: str) -> Place:
     One slash is as good as two: pathlib makes ``s3:/bucket`` of ``s3://bucket``. The error never shows a
     user name or password that the text holds.
     """
+    if len(text) > _LONGEST:
+        raise ConfigError("remote URL", f"it has {len(text)} characters; {_LONGEST} are the most")
     match = _SCHEME.fullmatch(text.strip())
     if match is None:
         return _directory(text.strip())
