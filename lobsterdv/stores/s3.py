@@ -47,6 +47,11 @@ class S3Store:
         self.options = options
         self.url = self._calls.url
 
+    @property
+    def calls(self) -> S3Calls:
+        """The requests to the bucket, for what a bucket can do beside keeping bytes."""
+        return self._calls
+
     def head(self, key: str) -> Stat:
         calls = self._calls
         full = calls.key(key)
