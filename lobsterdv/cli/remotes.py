@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
+from lobsterdv.cli.remote_copies import COMMANDS as COPIES
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import following, quote, safe
 
@@ -78,13 +79,17 @@ def add_command(
 
 
 @verb("list", report=REPORT)
+@click.option("--latency", is_flag=True, help="Measure how long each takes to answer, and remember it for a day.")
 @click.pass_obj
-def list_command(session: Session) -> Done:
-    """List the remotes; * marks the one that push and pull use."""
+def list_command(session: Session, latency: bool) -> Done:
+    """List the remotes; * marks the one that push and pull use.
+
+    With --latency the nearest comes first. With `fallback: nearest` fetch and pull ask in that order.
+    """
     from lobsterdv.cli.render_looking import remotes_listed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remotes import list_remotes  # noqa: PLC0415 - start-up time
 
-    return remotes_listed(list_remotes(session.project()), session.words)
+    return remotes_listed(list_remotes(session.project(), measuring=latency), session.words)
 
 
 @verb("default", report=REPORT)
@@ -153,5 +158,5 @@ def gc_command(
     return collect_remote(session, name, only=only, yes=yes, undo=undo, jobs=jobs)
 
 
-for _command in (add_command, list_command, default_command, remove_command, trust_command, gc_command):
+for _command in (add_command, list_command, default_command, remove_command, trust_command, gc_command, *COPIES):
     remote_command.add_command(_command)

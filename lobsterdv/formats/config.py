@@ -48,6 +48,14 @@ class Key:
 KEYS: Final[Mapping[str, Key]] = {
     "project": Key("digest-id", None, True, "the project's random id, written by `lobsterdv init`"),
     "remote": Key("text", EMBEDDED, True, "the remote that push and pull use"),
+    "fallback": Key(
+        "choice",
+        "priority",
+        True,
+        "where fetch and pull look when no remote is named: all remotes by their priority, the nearest first, or only"
+        " the project's remote (off)",
+        choices=("priority", "nearest", "off"),
+    ),
     "describe": Key("switch", True, True, "write shapes and names of h5ad, zarr and tables into pointers"),
     "jobs": Key("count", 8, False, "how many files or requests are worked on at once", least=1, most=256),
     "big_file": Key(
@@ -82,6 +90,9 @@ KEYS: Final[Mapping[str, Key]] = {
 REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "url": Key("text", None, True, "s3://bucket/prefix or a directory"),
     "endpoint_url": Key("text", None, True, "of an S3 server other than AWS"),
+    "priority": Key(
+        "count", 100, True, "fetch asks remotes with lower numbers first; of equals the project's remote", most=1000
+    ),
     "region": Key("text", None, True, "of the bucket"),
     "profile": Key("text", None, True, "in the AWS configuration files"),
     "addressing": Key("choice", "auto", True, "how requests name the bucket", choices=("auto", "path", "virtual")),
