@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Literal, cast
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.errors import NotAProject, Unencrypted, Untrusted
 from lobsterdv.events import Observer, silent
-from lobsterdv.formats.config import (
-    EMBEDDED,
-    Config,
-    Layer,
-    Remote,
-    environment_layer,
-    merge,
-    parse_config,
-    trust_line,
-)
+from lobsterdv.formats.config import Config, Layer, Remote, environment_layer, merge, parse_config, trust_line
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index

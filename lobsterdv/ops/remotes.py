@@ -9,7 +9,8 @@ from pathlib import Path
 from lobsterdv import durable
 from lobsterdv.errors import ConfigError, Refused
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED, REMOTE_KEYS, check_remote_name, check_remote_value, trust_line
+from lobsterdv.formats.config import trust_line
+from lobsterdv.formats.settings import EMBEDDED, REMOTE_KEYS, check_remote_name, check_remote_value
 from lobsterdv.formats.yamlio import Value, load_mapping
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import stage

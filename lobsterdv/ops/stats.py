@@ -25,9 +25,9 @@ from lobsterdv.errors import (
     NotTracked,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.layout import manifest_key, record_in_key, records_prefix, segment_key
 from lobsterdv.formats.manifest import Manifest, parse_manifest, parse_segment
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project

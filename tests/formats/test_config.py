@@ -10,20 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobsterdv.errors import ConfigError, FormatError, UnknownFormat
-from lobsterdv.formats.config import (
-    KEYS,
-    REMOTE_KEYS,
-    Layer,
-    Scope,
-    check_remote_name,
-    check_value,
-    dump_config,
-    environment_layer,
-    merge,
-    parse_config,
-    parse_size,
-    trust_line,
-)
+from lobsterdv.formats.config import Layer, dump_config, environment_layer, merge, parse_config, trust_line
+from lobsterdv.formats.settings import KEYS, REMOTE_KEYS, check_remote_name, check_value
+from lobsterdv.formats.values import Scope, parse_size
 from lobsterdv.formats.yamlio import load_mapping
 from tests.formats.strategies import damaged, mappings, moderate, values
 
