@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lobsterdv.formats.config import merge, parse_config
-from lobsterdv.formats.settings import KEYS, REMOTE_KEYS
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import KEYS
 
 EXAMPLE = Path(__file__).parent.parent / ".lobsterdv.example.yaml"
 

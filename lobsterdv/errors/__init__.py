@@ -20,7 +20,17 @@
     |  |- Forgotten                          for good
     |- RemoteError                  exit 4
     |  |- KeyMissing                         the store has nothing under this key
-    |  |- NotARemote   Unreachable   Denied   CredentialsError   NoBucket   WrongRegion   Throttled
+    |  |- NotARemote                         a place that cannot be one
+    |  |- Unreachable                        no answer, or none that is understood
+    |  |  |- HostUnknown   ProxyFailed   TlsFailed   ConnectTimeout   ReadTimeout
+    |  |- Denied                             403
+    |  |  |- KmsDenied   ObjectLocked   PayerWanted
+    |  |- KmsKeyError                        the key that encrypts
+    |  |  |- KmsKeyDisabled   KmsKeyMissing
+    |  |- CredentialsError                   who asks is not established
+    |  |  |- NoCredentials   IncompleteCredentials   ExpiredCredentials
+    |  |  |- UnknownAccessKey   BadSignature   ClockSkew
+    |  |- NoBucket   WrongRegion   Throttled
     |  |- Untrusted                          an endpoint from tracked configuration, not trusted yet
     |  |- Unencrypted                        an http:// endpoint elsewhere, not allowed yet
     |- WouldOverwrite               exit 5   unsaved changes are in the way
@@ -31,6 +41,31 @@ The remedy (the command to type) is added by the command line, in ``cli/remedies
 Foreign exceptions are translated once, where they enter, with ``raise ... from error``.
 """
 
+from lobsterdv.errors.answers import (
+    BadSignature,
+    ClockSkew,
+    ConnectTimeout,
+    CredentialsError,
+    Denied,
+    ExpiredCredentials,
+    HostUnknown,
+    IncompleteCredentials,
+    KmsDenied,
+    KmsKeyDisabled,
+    KmsKeyError,
+    KmsKeyMissing,
+    NoBucket,
+    NoCredentials,
+    ObjectLocked,
+    PayerWanted,
+    ProxyFailed,
+    ReadTimeout,
+    Throttled,
+    TlsFailed,
+    UnknownAccessKey,
+    Unreachable,
+    WrongRegion,
+)
 from lobsterdv.errors.content import (
     ContentError,
     CorruptContent,
@@ -61,18 +96,12 @@ from lobsterdv.errors.local import (
 from lobsterdv.errors.remote import (
     Archived,
     Busy,
-    CredentialsError,
-    Denied,
     KeyMissing,
-    NoBucket,
     NotARemote,
     RemoteError,
-    Throttled,
     Unavailable,
     Unencrypted,
-    Unreachable,
     Untrusted,
-    WrongRegion,
 )
 from lobsterdv.errors.root import (
     LobsterError,
@@ -106,8 +135,25 @@ __all__ = [
     "KeyMissing",
     "NotARemote",
     "Unreachable",
+    "HostUnknown",
+    "ProxyFailed",
+    "TlsFailed",
+    "ConnectTimeout",
+    "ReadTimeout",
     "Denied",
+    "KmsDenied",
+    "ObjectLocked",
+    "PayerWanted",
+    "KmsKeyError",
+    "KmsKeyDisabled",
+    "KmsKeyMissing",
     "CredentialsError",
+    "NoCredentials",
+    "IncompleteCredentials",
+    "ExpiredCredentials",
+    "UnknownAccessKey",
+    "BadSignature",
+    "ClockSkew",
     "NoBucket",
     "WrongRegion",
     "Throttled",

@@ -36,75 +36,20 @@ class NotARemote(RemoteError):
 
 
 @dataclass(eq=False)
-class Unreachable(RemoteError):
-    url: str
-    action: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.url} cannot be reached ({self.action}): {self.detail}"
-
-
-@dataclass(eq=False)
-class Denied(RemoteError):
-    url: str
-    action: str
-    key: str
-    identity: str = ""
-
-    def __str__(self) -> str:
-        who = f" to {self.identity}" if self.identity else ""
-        return f"{self.url} denies {self.action} on {self.key or 'the bucket'}{who}"
-
-
-@dataclass(eq=False)
-class CredentialsError(RemoteError):
-    url: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.url}: {self.problem}"
-
-
-@dataclass(eq=False)
-class NoBucket(RemoteError):
-    url: str
-    bucket: str
-
-    def __str__(self) -> str:
-        return f"{self.url}: there is no bucket named {self.bucket}"
-
-
-@dataclass(eq=False)
-class WrongRegion(RemoteError):
-    url: str
-    configured: str
-    actual: str
-
-    def __str__(self) -> str:
-        configured = self.configured or "the default one"
-        return f"{self.url}: the bucket is in region {self.actual or 'another'}, not {configured}"
-
-
-@dataclass(eq=False)
-class Throttled(RemoteError):
-    url: str
-    action: str
-
-    def __str__(self) -> str:
-        return f"{self.url} asks us to slow down ({self.action}), after every retry"
-
-
-@dataclass(eq=False)
 class Untrusted(RemoteError):
+    """``setting`` of the remote ``name`` is ``value`` by the word of a tracked file alone."""
+
     name: str
-    endpoint_url: str
+    setting: str
+    value: str
 
     def __str__(self) -> str:
-        return (
-            f"remote {self.name} sends requests to {self.endpoint_url}, "
-            "which comes from tracked configuration and is not trusted on this machine"
+        what = (
+            f"sends requests to {self.value}"
+            if self.setting == "endpoint_url"
+            else f"sets {self.setting}: {self.value}"
         )
+        return f"remote {self.name} {what}, which comes from tracked configuration and is not trusted on this machine"
 
 
 @dataclass(eq=False)

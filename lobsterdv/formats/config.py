@@ -7,26 +7,54 @@ a secret, never a path of a machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, get_args
 
 from lobsterdv.errors import ConfigError
-from lobsterdv.formats.settings import KEYS, REMOTE_KEYS, check_remote_name, check_remote_value, check_value
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import KEYS, check_remote_name, check_remote_value, check_value
 from lobsterdv.formats.values import Scope
 from lobsterdv.formats.yamlio import FORMAT, Value, check_format, dump_mapping, load_mapping
+
+_LATER: Final[tuple[Scope, ...]] = get_args(Scope)  # later wins
+_AWS: Final[Scope] = "aws"
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One configured remote: its name, its settings (all REMOTE_KEYS) and the scope that named its endpoint."""
+    """One configured remote: its name, its settings (all REMOTE_KEYS) and the scope that said each of those that
+    somebody said."""
 
     name: str
     settings: Mapping[str, Value]
-    endpoint_scope: Scope | None
+    scopes: Mapping[str, Scope]
 
     @property
     def url(self) -> str:
         return str(self.settings["url"])
+
+    @property
+    def endpoint_scope(self) -> Scope | None:
+        """Who said last where requests go."""
+        said = [self.scopes[key] for key in ("url", "endpoint_url") if key in self.scopes]
+        return max(said, key=_LATER.index, default=None)
+
+    @property
+    def asking(self) -> dict[str, Value]:
+        """The settings of tracked configuration, besides its endpoint, that count only when they are trusted."""
+        return {
+            key: self.settings[key]
+            for key, spec in REMOTE_KEYS.items()
+            if spec.asks and key != "endpoint_url" and self.scopes.get(key) == "tracked"
+            and self.settings[key] != spec.default
+        }  # fmt: skip
+
+    @property
+    def trust_line(self) -> str:
+        """What `remote trust` writes down: another url, endpoint or value under the same name is not trusted."""
+        rest = "".join(f" {key}={str(value)!r}" for key, value in sorted(self.asking.items()))
+        return f"{self.name} {self.url} {self.text('endpoint_url') or '-'}{rest}"
 
     @property
     def place(self) -> str:
@@ -42,6 +70,9 @@ class Remote:
         assert isinstance(value, int)
         return value
 
+    def switch(self, key: str) -> bool:
+        return self.settings[key] is True
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -50,7 +81,9 @@ class Config:
     settings: Mapping[str, Value]
     remotes: Mapping[str, Remote]
     trusted: frozenset[str]
-    """``name url endpoint`` of the remotes this user trusts, from the private configuration."""
+    """The ``Remote.trust_line`` of the remotes this user trusts, from the private configuration."""
+    layers: tuple[Layer, ...]
+    """What it was merged from, later wins."""
 
     def text(self, key: str) -> str | None:
         value = self.settings[key]
@@ -115,31 +148,40 @@ def merge(layers: Iterable[Layer]) -> Config:
     """Layers, later wins, to a Config with every default filled in. Raises ConfigError."""
     settings: dict[str, Value] = {key: spec.default for key, spec in KEYS.items()}
     remotes: dict[str, dict[str, Value]] = {}
-    endpoint_scopes: dict[str, Scope] = {}
+    said: dict[str, dict[str, Scope]] = {}
     trusted: set[str] = set()
     scopes: dict[str, set[Scope]] = {}
-    for layer in layers:
+    sources = tuple(layers)
+    for layer in sources:
         settings.update(layer.settings)
         trusted.update(layer.trusted)
         for name, fields in layer.remotes.items():
             scopes.setdefault(name, set()).add(layer.scope)
             remotes.setdefault(name, {key: spec.default for key, spec in REMOTE_KEYS.items()}).update(fields)
-            if "endpoint_url" in fields or "url" in fields:
-                endpoint_scopes[name] = layer.scope
+            said.setdefault(name, {}).update(dict.fromkeys(fields, layer.scope))
     for name in [name for name, fields in remotes.items() if fields["url"] is None]:
         if scopes[name] != {"user"}:
             raise ConfigError("configuration", f"remote {name} has no url")
         del remotes[name]  # a setting for remotes of that name in other projects
     return Config(
         settings,
-        {name: Remote(name, fields, endpoint_scopes.get(name)) for name, fields in remotes.items()},
+        {name: Remote(name, fields, said[name]) for name, fields in remotes.items()},
         frozenset(trusted),
+        sources,
     )
 
 
-def trust_line(name: str, url: str, endpoint_url: str | None) -> str:
-    """What `remote trust` writes down: another url or endpoint under the same name is not trusted."""
-    return f"{name} {url} {endpoint_url or '-'}"
+def with_profiles(config: Config, profile_settings: Callable[[str | None], Mapping[str, Value]]) -> Config:
+    """The configuration where each S3 remote takes, of what nobody said, what its AWS profile says."""
+    remotes = {}
+    for name, remote in config.remotes.items():
+        if remote.url.startswith("s3:"):
+            found = profile_settings(remote.text("profile"))
+            extra = {key: value for key, value in found.items() if key not in remote.scopes}
+            scopes = {**remote.scopes, **dict.fromkeys(extra, _AWS)}
+            remote = replace(remote, settings={**remote.settings, **extra}, scopes=scopes)
+        remotes[name] = remote
+    return replace(config, remotes=remotes)
 
 
 def dump_config(mapping: Mapping[str, Value]) -> bytes:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from lobsterdv.errors import ConfigError
-from lobsterdv.formats.values import GiB, Key, MiB, Scope, convert, unknown
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.values import Key, Scope, convert, unknown
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.redaction import holds_secret
 
@@ -49,29 +50,6 @@ KEYS: Final[Mapping[str, Key]] = {
     "trash.max": Key("size", 20 * 1000**3, False, "the trash is kept within this size, oldest out first"),
     "trash.days": Key("count", 30, False, "and no longer than this", least=1, most=36500),
 }
-REMOTE_KEYS: Final[Mapping[str, Key]] = {
-    "url": Key("text", None, True, "s3://bucket/prefix or a directory"),
-    "endpoint_url": Key("text", None, True, "of an S3 server other than AWS"),
-    "region": Key("text", None, True, "of the bucket"),
-    "profile": Key("text", None, True, "in the AWS configuration files"),
-    "addressing": Key("choice", "auto", True, "how requests name the bucket", choices=("auto", "path", "virtual")),
-    "concurrency": Key("count", 10, True, "requests at once", least=1, most=256),
-    "multipart_threshold": Key("size", 100 * 1000**2, True, "larger files go up in parts", least=5 * MiB, most=5 * GiB),
-    "part_size": Key("size", 10 * 1000**2, True, "of these parts; grows with the file", least=5 * MiB, most=5 * GiB),
-    "connect_timeout": Key("count", 10, True, "seconds to wait for a connection", least=1, most=3600),
-    "read_timeout": Key("count", 60, True, "seconds to wait for an answer", least=1, most=3600),
-    "attempts": Key("count", 5, True, "tries of a request, in all", least=1, most=100),
-    "compression": Key(
-        "choice",
-        "auto",
-        True,
-        "zstd where a sample shows that it pays: auto, none, or a level from 1 to 19",
-        choices=("auto", "none", *map(str, range(1, 20))),
-    ),
-    "checksum": Key(
-        "choice", "auto", True, "checksum sent for the server to verify", choices=("auto", "crc32", "none")
-    ),
-}
 
 
 def check_value(key: str, value: Value, scope: Scope, *, source: str) -> Value:
@@ -85,7 +63,7 @@ def check_remote_value(name: str, key: str, value: Value, scope: Scope, *, sourc
     """One setting of a remote, checked and converted. Raises ConfigError."""
     if key not in REMOTE_KEYS:
         raise ConfigError(source, unknown(f"remotes.{name}.{key}", [f"remotes.{name}.{k}" for k in REMOTE_KEYS]))
-    if key in ("url", "endpoint_url") and isinstance(value, str) and holds_secret(value):
+    if key in ("url", "endpoint_url", "proxies") and isinstance(value, str) and holds_secret(value):
         problem = "it holds a password or a signature; credentials belong to the AWS chain (a profile, the environment)"
         raise ConfigError(source, f"`remotes.{name}.{key}`: {problem}")
     return convert(f"remotes.{name}.{key}", REMOTE_KEYS[key], value, scope, source)

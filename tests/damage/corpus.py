@@ -29,7 +29,7 @@ from lobsterdv.formats.manifest import (
 from lobsterdv.formats.pack import Packed, encode_pack_index, parse_pack_index
 from lobsterdv.formats.pointer import Pointer, encode_pointer, parse_pointer
 from lobsterdv.formats.record import Record, encode_record, parse_record
-from lobsterdv.formats.settings import REMOTE_KEYS
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
 from lobsterdv.formats.table import Content, Extent, StoredObject, Table, encode_table
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
 from lobsterdv.stores.open import parse_url
