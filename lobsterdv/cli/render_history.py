@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lobsterdv.cli.render_lineage import place, why
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, safe, short, size, table
+from lobsterdv.units import shape
 
 if TYPE_CHECKING:
     from lobsterdv.ops.lineage_index import ReindexReport
@@ -44,7 +45,7 @@ def _entry(entry: LogEntry, words: Words) -> list[str]:
     head = f"{(entry.at or 'not committed')[:16].replace('T', ' ')}  {version}  {words.path(entry.dataset)}{tags}"
     facts = []
     if entry.size is not None:
-        facts += [size(entry.size), *_shape(entry.summary), place(entry.is_here, entry.is_pushed)]
+        facts += [size(entry.size), shape(entry.summary) or "", place(entry.is_here, entry.is_pushed)]
     what = {"added": "", "changed": "", "uncommitted": "", "removed": "no longer tracked"}.get(entry.what, entry.what)
     said = entry.message or entry.subject or ""
     lines = [head, "    " + ", ".join(text for text in (what, *facts) if text)]
@@ -61,13 +62,6 @@ def _entry(entry: LogEntry, words: Words) -> list[str]:
     if by:
         lines.append("    " + ", ".join(by))
     return [*lines, *(f"      {safe(line)}" for line in entry.patch)]
-
-
-def _shape(summary: Mapping[str, Any]) -> list[str]:
-    shape = summary.get("shape")
-    if isinstance(shape, list) and shape and all(isinstance(n, int) for n in shape):
-        return [" x ".join(f"{n:,}" for n in shape)]
-    return []
 
 
 def shown(report: ShowReport, words: Words) -> Done:
