@@ -1,7 +1,8 @@
 """Where to draw what: a layered layout of a graph whose edges go from left to right.
 
 Each node stands right of everything that it was made from (the longest way decides), what was made from nothing right
-before its first use, and the order within a layer follows the neighbours' (the barycentre heuristic of Sugiyama, Tagawa and Toda, 1981). Circles are cut where they close.
+before its first use, and the order within a layer follows the neighbours' (the barycentre heuristic of Sugiyama, Tagawa
+and Toda, 1981). Circles are cut where they close.
 """
 
 from __future__ import annotations
