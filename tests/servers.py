@@ -129,6 +129,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-servers", metavar="FILE", help="write what each S3 server could do into this document")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how the contract suite went for each server."""
+    name, _, case = report.nodeid.partition("test_store_contract.py::")[2].partition("[")
+    server = next((server for server in PROGRAMS if case.startswith(server)), "")
+    if server and (report.when == "call" or report.failed):
+        reason = getattr(report, "wasxfail", "") or ("" if report.passed else f"{name} failed")
+        _TRIED.setdefault(server, []).append(reason if report.when == "call" else f"{name} could not run")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table between its markers; servers that were not tried are not in it."""
+    place = session.config.getoption("--write-servers")
+    if place and _TRIED:
+        rows = ["| server | contract tests that pass | what it cannot do |", "|---|---|---|"]
+        for server, outcomes in sorted(_TRIED.items()):
+            lacks = "; ".join(dict.fromkeys(filter(None, outcomes))) or "-"
+            rows.append(f"| {server} | {outcomes.count('')} of {len(outcomes)} | {lacks} |")
+        path = Path(place)
+        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        assert after or rest, f"{place} has no markers for the table of servers"
+        path.write_text(f"{before}{_BEGIN}\n" + "\n".join(rows) + f"\n{_END}{after}", encoding="utf-8")
+
+
+_BEGIN, _END = "<!-- servers: begin -->", "<!-- servers: end -->"
+_TRIED: dict[str, list[str]] = {}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in terminalreporter.config.stash.get(_ABSENT, []):
         terminalreporter.write_line(line, red=True, bold=True)

@@ -8,8 +8,9 @@ from statistics import median
 
 from lobsterdv import workers
 from lobsterdv.errors import KeyMissing, LobsterError
-from lobsterdv.formats.config import EMBEDDED, Remote
+from lobsterdv.formats.config import Remote
 from lobsterdv.formats.layout import MARKER
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.latencies import load_latencies, save_latency
 from lobsterdv.ops.context import Project
 

@@ -158,6 +158,8 @@ class _Sync:
                 lacking = {item for item in objects if there.get(object_key(item.digest)) != item.size}
             for item in workers.each(lambda item: self._bring_object(item, entry), lacking, jobs=self._heads.jobs):
                 moved = [moved[0] + 1, moved[1] + item.size]
+                if there is not None:
+                    there[object_key(item.digest)] = item.size
             if there is None and not self._heads.still(objects):
                 continue
             for key, data in documents:  # segments first, the manifest after them

@@ -14,6 +14,7 @@ from lobsterdv.stores.parts import GIB, count_parts
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_calls import WRITE
 from lobsterdv.stores.s3_errors import foreign_errors
+from lobsterdv.stores.s3_options import S3Options
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import (
@@ -30,7 +31,9 @@ def share_server(one: Store, other: Store) -> bool:
     """Whether a server may copy between two stores: both buckets of one endpoint, reached as the same identity."""
     if not isinstance(one, S3Store) or not isinstance(other, S3Store):
         return False
-    return (one.options.endpoint_url, one.options.profile) == (other.options.endpoint_url, other.options.profile)
+    if one.options.sse_c_key_file or other.options.sse_c_key_file:
+        return False  # keys of our own would have to go along
+    return _identity(one.options) == _identity(other.options)
 
 
 def copy_on_server(source: Store, target: Store, key: str, *, largest: int = MAX_COPY) -> bool:
@@ -119,6 +122,10 @@ def _copy_part(source: S3Store, target: S3Store, key: str, upload: str, number: 
     if "ChecksumCRC32" in part:
         made["ChecksumCRC32"] = part["ChecksumCRC32"]
     return made
+
+
+def _identity(options: S3Options) -> tuple[str | bool, ...]:
+    return options.endpoint_url, options.profile, options.role_arn, options.anonymous, options.requester_pays
 
 
 def _source(source: S3Store, key: str) -> CopySourceTypeDef:

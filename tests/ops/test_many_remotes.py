@@ -103,7 +103,7 @@ def test_what_it_holds_damaged_comes_from_the_next(three: Lab) -> None:
     [
         Unreachable("s3://a", "s3:GetObject", "no route"),
         Denied("s3://a", "s3:GetObject", "k"),
-        Untrusted("a", "https://x"),
+        Untrusted("a", "endpoint_url", "https://x"),
     ],
 )
 def test_one_that_cannot_be_asked_is_passed_over_and_told(three: Lab, error: Exception) -> None:
