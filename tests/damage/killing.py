@@ -8,6 +8,7 @@ sync (``lobsterdv.sync``).
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -198,6 +199,8 @@ def main() -> None:
     modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
     for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress", *S3]:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a child would write to every object of ours, and so copy it
     for line in sys.stdin.buffer:
         children = [_Child(job) for job in json.loads(line)]
         sys.stdout.write(json.dumps([child.wait() for child in children]) + "\n")
@@ -317,7 +320,7 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     counted = _watch_steps(str(Path(job["root"]).parent), Fault(job["kill_at"], signal.SIGKILL))
     try:
-        given = {"gc": [], "merge": [job["paths"][0]] if job["paths"] else []}.get(job["verb"], [job["paths"]])
+        given = {"gc": [], "merge": job["paths"][:1], "forget": job["paths"]}.get(job["verb"], [job["paths"]])
         report = getattr(module, job["verb"])(project, *given, observer=silent, **job["more"])
         failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
     except LobsterError as error:
