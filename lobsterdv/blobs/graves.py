@@ -1,4 +1,4 @@
-"""Which versions a remote was told to forget: the keys of their tombstones. What is in them is told by tombstones.py."""
+"""Which versions a remote was told to forget: the keys of their tombstones. tombstones.py reads what is in them."""
 
 from __future__ import annotations
 
