@@ -53,15 +53,16 @@ NEVER = Fault()
 
 
 class Said(NamedTuple):
-    """How a command ended: exit code (-1: killed), the JSON document or text it printed, seconds, MiB it used at most,
-    and how many steps it took when they were counted."""
+    """How a command ended: exit code (-1: killed), the JSON document or text it printed, seconds by the clock and of
+    work (``cpu_s``), MiB it used at most, and how many steps it took when they were counted."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mib: float
-    steps: int = 0
+    steps: int
+    cpu_s: float
 
     @property
     def errors(self) -> list[str]:
@@ -129,14 +130,14 @@ class Nursery:
             "blind": False,
         }
         (a,) = self._ask([{**job, "prepare": prepare, "fault": fault._asdict(), "home": str(cwd.parent)}])
-        return Said(-1 if a["killed"] else a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"], a["steps"])
+        return _said(a)
 
     def in_words(self, args: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Said:
         """Type ``lobsterdv ARGS``, as people do."""
         (answer,) = self._ask(
             [{"args": list(args), "cwd": str(cwd), "env": dict(env), "uid": 0, "limit_mib": 0, "blind": False}]
         )
-        return Said(answer["code"], answer["out"], answer["err"], answer["seconds"], answer["peak_mib"])
+        return _said(answer)
 
     def command(
         self,
@@ -170,7 +171,7 @@ class Nursery:
         common["prepare"] = prepare
         answers = self._ask([{"args": _as_json(list(args)), **common} for args in commands])
         assert may_die or not any(answer["killed"] for answer in answers), answers
-        return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
+        return [_said(answer) for answer in answers]
 
     def _ask(self, jobs: list[dict[str, Any]]) -> list[Any]:
         assert self._process.stdin and self._process.stdout
@@ -181,6 +182,11 @@ class Nursery:
         answers = json.loads(answer)
         assert isinstance(answers, list)
         return answers
+
+
+def _said(answer: Mapping[str, Any]) -> Said:
+    code = -1 if answer["killed"] else answer["code"]
+    return Said(code, *(answer[name] for name in Said._fields[1:]))
 
 
 def _as_json(args: list[str]) -> list[str]:
@@ -228,7 +234,7 @@ class _Child:
         seconds, peak_mib = time.monotonic() - self._began, usage.ru_maxrss / 1024
         return {
             "killed": killed, "code": code, "out": texts[1], "err": texts[2],
-            "seconds": seconds, "peak_mib": peak_mib, **told,
+            "seconds": seconds, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_mib": peak_mib, **told,
         }  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def refused(lab: Lab, nursery: Nursery, planted: Planted, case: str, *, whole: b
     for command in (["pull"], *(COMMANDS if whole else [COMMANDS[len(case) % len(COMMANDS)]])):
         said = nursery.command(command, lab.root, lab.env, limit_mib=LIMIT_MIB)
         assert "Traceback" not in said.err and "InternalError" not in said.out, said
-        assert said.seconds < seconds, said
+        assert said.cpu_s < seconds, said
         assert said.peak_mib < 700, said
         if command == ["pull"]:
             assert said.code in (1, 3) and set(said.errors) <= REFUSALS, said
