@@ -18,6 +18,7 @@ from lobsterdv.formats.config import (
     Config,
     Layer,
     Remote,
+    check_remote_value,
     environment_layer,
     merge,
     parse_config,
@@ -113,6 +114,15 @@ def open_remote(remote: Remote, config: Config, *, root: Path, variables: Mappin
         return open_store(DirectoryPlace(path), None, create=remote.name == EMBEDDED)
     check_trust(remote, config, variables)
     return open_store(place, s3_options(remote, place))
+
+
+def open_place(url: str, settings: Mapping[str, Value], *, name: str, variables: Mapping[str, str]) -> Store:
+    """The store at a URL that the user typed, with settings as of a remote called ``name``: it needs no project, and
+    no trust beyond their word, but for an endpoint that is not encrypted. Raises ConfigError, Unencrypted."""
+    checked = {key: check_remote_value(name, key, value, "flag", source=name) for key, value in settings.items()}
+    layer = Layer("flag", "command line", {}, {name: {"url": url, **checked}})
+    config = merge([layer])
+    return open_remote(config.remotes[name], config, root=Path(), variables=variables)
 
 
 def check_trust(remote: Remote, config: Config, variables: Mapping[str, str]) -> None:
