@@ -90,7 +90,7 @@ def test_what_others_set_stays(desk: Desk, aws: Any) -> None:
     policy = json.loads(aws.get_bucket_policy(**bucket)["Policy"])
     assert policy["Id"] == "x" and policy["Statement"][0] == statement and len(policy["Statement"]) == 2
     rules = aws.get_bucket_lifecycle_configuration(**bucket)["Rules"]
-    assert [r["ID"] for r in rules][0] == "theirs" and len(rules) == 3
+    assert rules[0]["ID"] == "theirs" and len(rules) == 3
     tags = {tag["Key"]: tag["Value"] for tag in aws.get_bucket_tagging(**bucket)["TagSet"]}
     assert tags == {"cost": "12", "lab": "b"}
 

@@ -1,4 +1,4 @@
-"""If these fail, `remote create` takes away what others have set in a bucket, or believes it protected when it is not."""
+"""If these fail, `remote create` takes away what others have set in a bucket, or believes it protected."""
 
 from __future__ import annotations
 
