@@ -141,6 +141,7 @@ def doctor_command(session: Session, name: str | None, fix: bool) -> Done:
     from lobsterdv.cli.render_remote_setup import remote_examined  # noqa: PLC0415 - start-up time
     from lobsterdv.index.capable import save_capabilities  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remote_doctor import remote_doctor  # noqa: PLC0415 - start-up time
+    from lobsterdv.stores.capabilities import Capabilities  # noqa: PLC0415 - start-up time
 
     project = session.project()
     remote = project.remote(name)
@@ -152,7 +153,8 @@ def doctor_command(session: Session, name: str | None, fix: bool) -> Done:
             say([f"fixing {step.name}: {step.detail}"])
 
     report = remote_doctor(project.store(remote), _wanted(remote), name=remote.name, fix=fix, now=time.time, tell=tell)
-    save_capabilities(project.index, remote.place, project.now(), report.capabilities)
+    if report.capabilities != Capabilities():
+        save_capabilities(project.index, remote.place, project.now(), report.capabilities)
     return remote_examined(report)
 
 

@@ -23,6 +23,7 @@ def aws(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A boto3 client of an account at AWS; nothing of it leaves this process."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-canary")
+    monkeypatch.setattr(probing, "LARGE_BYTES", 1 << 10)
     monkeypatch.setattr(probing.socket, "getaddrinfo", lambda *args, **more: [(0, 0, 0, "", ("192.0.2.7", 443))])
     with mock_aws():
         client = get_session().create_client("s3", region_name="us-east-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lobsterdv.errors import Denied, NoBucket, Refused
+from lobsterdv.errors import Denied, NoBucket, NotARemote, Refused
 from lobsterdv.stores.bucket.asking import Unsupported, ask
 from lobsterdv.stores.s3_calls import LIST, S3Calls
 from lobsterdv.stores.s3_errors import code_of, foreign_errors
@@ -28,6 +28,8 @@ def find(calls: S3Calls) -> Literal["ours", "absent"]:
         return "absent"
     except Denied as error:
         raise _foreign(calls, "it is there, and you may not look into it") from error
+    except Unsupported as error:
+        raise NotARemote(calls.url, str(error)) from error
     if not _is_listed(calls):
         raise _foreign(calls, "it is there, and not among the buckets of your account")
     return "ours"
@@ -55,7 +57,7 @@ def make(calls: S3Calls, region: str) -> None:
         if elsewhere and calls.options.endpoint_url and code in _NO_SUCH_PLACE:
             # Other servers have one place, whatever region requests are signed for.
             del request["CreateBucketConfiguration"]
-            ask(calls, CREATE, create)
+            calls.ask(CREATE, "", create)
             return
         raise calls.translated(error, CREATE, "") from error
 
