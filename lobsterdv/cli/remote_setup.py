@@ -120,6 +120,7 @@ def policy_command(
         remote, role,
         form=form, region=region or str(settings.get("region") or ""),
         kms_key=kms_key or str(settings.get("kms_key_id") or ""), networks=ip_allow, principals=principal,
+        has_acl=bool(settings.get("acl")), has_tags=bool(settings.get("tags")),
     )  # fmt: skip
     for warning in report.warnings:
         session.observer(Warned(warning))
@@ -194,11 +195,10 @@ def _added(
 ) -> CreateReport:  # fmt: skip
     from dataclasses import replace  # noqa: PLC0415 - start-up time
 
-    from lobsterdv.formats.config import REMOTE_KEYS  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remotes import add_remote  # noqa: PLC0415 - start-up time
 
     project = session.project()
     if name not in project.config.remotes:
-        more = {"kms_key_id": kms_key} if kms_key and "kms_key_id" in REMOTE_KEYS else {}
+        more = {"sse": "aws:kms", "kms_key_id": kms_key} if kms_key else {}
         add_remote(project, name, report.url, settings={**settings, **more}, staging=staging, observer=session.observer)
     return replace(report, remote=name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
 from lobsterdv.cli.remote_setup import create_command, doctor_command, policy_command
 from lobsterdv.cli.session import Done, Session
@@ -21,7 +22,7 @@ REPORT = "lobsterdv.ops.remotes:RemotesReport"
 @common
 @click.pass_context
 def remote_command(ctx: click.Context) -> Done | None:
-    """Create, add, list, choose, remove, trust, examine or clean remotes.
+    """Create, add, configure, list, choose, remove, trust, examine or clean remotes.
 
     A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
     credentials never are. Without a subcommand the remotes are listed.
@@ -118,11 +119,11 @@ def remove_command(session: Session, name: str, no_stage: bool) -> Done:
 @click.argument("name", metavar="NAME", shell_complete=remote_names)
 @click.pass_obj
 def trust_command(session: Session, name: str) -> Done:
-    """Allow requests to the endpoint that .lobsterdv.yaml gives a remote.
+    """Use what .lobsterdv.yaml says of a remote's endpoint, proxies and the like.
 
-    Needed once a machine for an endpoint that came with a cloned project, since requests carry a signature
-    of yours, and for one with http://, since everybody on the way there can read
-    them. Another endpoint or URL under the same name must be trusted anew.
+    Needed once a machine for an endpoint, proxy, CA bundle, role, ACL, requester_pays or anonymous that came with
+    a cloned project, since requests carry a signature of yours, and for an endpoint with http://, since everybody on
+    the way there can read them. Other values under the same name must be trusted anew.
     """
     from lobsterdv.ops.remotes import trust_remote  # noqa: PLC0415 - start-up time
 
@@ -155,7 +156,7 @@ def gc_command(
 
 
 for _command in (
-    add_command, create_command, list_command, default_command, remove_command, trust_command, gc_command,
-    policy_command, doctor_command,
+    add_command, create_command, configure_command, list_command, default_command, remove_command, trust_command,
+    gc_command, policy_command, doctor_command,
 ):  # fmt: skip
     remote_command.add_command(_command)

@@ -7,7 +7,17 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from lobsterdv.blobs.grace import SKEW_S
-from lobsterdv.errors import CredentialsError, Denied, LobsterError, NoBucket, Unreachable, WrongRegion
+from lobsterdv.errors import (
+    ClockSkew,
+    CredentialsError,
+    Denied,
+    ExpiredCredentials,
+    LobsterError,
+    NoBucket,
+    TlsFailed,
+    Unreachable,
+    WrongRegion,
+)
 from lobsterdv.ops.doctor import Finding
 from lobsterdv.stores.bucket import probing
 from lobsterdv.stores.bucket.identity import arn_of_caller
@@ -29,7 +39,7 @@ class Connected(Enum):
 def connection_findings(calls: S3Calls, name: str, *, now: Callable[[], float], into: list[Finding]) -> Connected:
     """Append findings on credentials, DNS, TLS, clock, identity, region and bucket."""
     try:
-        found, (endpoint, region) = calls.identity(), calls.meeting()
+        endpoint, region = calls.meeting()
     except LobsterError as error:
         into.append(Finding("credentials", "failed", str(error), _fix(error, name)))
         return Connected.NO
@@ -37,6 +47,7 @@ def connection_findings(calls: S3Calls, name: str, *, now: Callable[[], float], 
         actual, problem = probing.first_answer(calls), None
     except LobsterError as error:
         actual, problem = "", error
+    found = calls.identity()
     answered = not isinstance(problem, Unreachable | CredentialsError)
     into += [_dns(endpoint, answered), _tls(endpoint, name, problem)]
     if calls.date is not None:
@@ -69,7 +80,7 @@ def _tls(endpoint: str, name: str, problem: LobsterError | None) -> Finding:
         detail = "not used: whoever is on the way can read and change what is sent"
         return Finding("TLS", "warning", detail, f"set endpoint_url of {name} to https:// in .lobsterdv.yaml")
     if isinstance(problem, Unreachable):
-        if "TLS" in problem.detail:
+        if isinstance(problem, TlsFailed):
             return Finding("TLS", "failed", problem.detail, "export AWS_CA_BUNDLE=FILE   (the server's authority)")
         return Finding("TLS", "unknown", "nothing answered")
     return Finding("TLS", "ok", "the server's certificate was verified")
@@ -122,9 +133,9 @@ def _bucket(calls: S3Calls, name: str, problem: LobsterError | None, actual: str
 
 def _fix(error: LobsterError, name: str) -> str:
     if isinstance(error, CredentialsError):
-        if "clock" in error.problem:
+        if isinstance(error, ClockSkew):
             return _SET_CLOCK
-        return "aws sso login" if "single sign-on" in error.problem else "aws configure"
+        return "aws sso login" if isinstance(error, ExpiredCredentials) else "aws configure"
     if isinstance(error, NoBucket):
         return f"lobsterdv remote create {error.url}"
     return "lobsterdv remote list   (are URL and endpoint right?)"

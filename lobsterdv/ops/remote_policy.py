@@ -41,14 +41,18 @@ def remote_policy(
     kms_key: str = "",
     networks: Sequence[str] = (),
     principals: Sequence[str] = (),
+    has_acl: bool = False,
+    has_tags: bool = False,
 ) -> PolicyReport:
-    """The least that ``role`` needs at ``url``. Raises UsageError for what is no S3 place, network or key."""
+    """The least that ``role`` needs at ``url``; ``has_acl`` and ``has_tags`` when the remote's settings give what is
+    written an ACL or tags, which takes permissions of their own. Raises UsageError for what is no S3 place, network or key."""
     place = parse_url(url)
     if not isinstance(place, S3Place):
         raise UsageError(f"{url} is a folder: its permissions are those of its files")
     key = check_key(kms_key) if kms_key else ""
     allowed = [check_network(text) for text in networks]
-    found = statements(role, place.bucket, place.prefix, region=region, kms_key=key, networks=allowed)
+    more = (*(("s3:PutObjectAcl",) if has_acl else ()), *(("s3:PutObjectTagging",) if has_tags else ()))
+    found = statements(role, place.bucket, place.prefix, region=region, kms_key=key, networks=allowed, writing=more)
     if form == "bucket":
         found = for_bucket(found)
     actions = list(dict.fromkeys(a for s in found if s.effect == "Allow" for a in s.actions))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lobsterdv.stores.s3_errors import foreign_errors
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
+from lobsterdv.stores.s3_role import assume_role, sts_client
 
 _PATIENCE_S = 5
 
@@ -19,13 +18,12 @@ def arn_of_caller(options: S3Options, credentials: S3Credentials | None = None) 
         session = Session(profile=options.profile or None)
         if credentials:
             session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token or None)
-        region = options.region or session.get_config_variable("region") or "us-east-1"
         config = Config(
             connect_timeout=_PATIENCE_S, read_timeout=_PATIENCE_S, retries={"total_max_attempts": 1, "mode": "standard"}
         )
-        client: Any = session.create_client(
-            "sts", region_name=region, endpoint_url=options.endpoint_url or None, config=config
-        )
+        if options.role_arn:
+            assume_role(session, options, config)
+        client = sts_client(session, options, config)
         try:
             return str(client.get_caller_identity()["Arn"]) or None
         finally:

@@ -56,15 +56,25 @@ def check_network(text: str) -> Network:
 
 
 def statements(
-    role: Role, bucket: str, prefix: str, *, region: str = "", kms_key: str = "", networks: Sequence[Network] = ()
+    role: Role,
+    bucket: str,
+    prefix: str,
+    *,
+    region: str = "",
+    kms_key: str = "",
+    networks: Sequence[Network] = (),
+    writing: Sequence[str] = (),
 ) -> list[Statement]:
-    """What ``role`` may do with ``s3://bucket/prefix``, and from where (everywhere without ``networks``)."""
+    """What ``role`` may do with ``s3://bucket/prefix``, and from where (everywhere without ``networks``). ``writing``
+    are actions besides, for those who write."""
     partition = partition_of(region)
     whole = f"arn:{partition}:s3:::{bucket}"
     objects = f"{whole}/{prefix}/*" if prefix else f"{whole}/*"
     actions: dict[Level, tuple[str, ...]] = {}
     for permission in permissions(role):
         actions[permission.level] = (*actions.get(permission.level, ()), permission.action)
+    if role != "reader":
+        actions["objects"] += tuple(writing)
     below = Condition("StringLike", "s3:prefix", (f"{prefix}/*",))
     # HeadBucket has no prefix, and `remote create` sends it.
     narrowed = (below,) if prefix and role != "admin" else ()

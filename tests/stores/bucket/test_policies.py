@@ -114,3 +114,9 @@ def test_terraform_says_the_same() -> None:
 def test_a_folder_has_no_policy() -> None:
     with pytest.raises(UsageError):
         remote_policy("/data", "reader", form="iam")
+
+
+def test_an_acl_and_tags_take_permissions_of_their_own() -> None:
+    for role in ROLES:
+        more = allowed(document(role, has_acl=True, has_tags=True)) - allowed(document(role))
+        assert more == (set() if role == "reader" else {"s3:PutObjectAcl", "s3:PutObjectTagging"})
