@@ -45,7 +45,8 @@ def remote_policy(
     has_tags: bool = False,
 ) -> PolicyReport:
     """The least that ``role`` needs at ``url``; ``has_acl`` and ``has_tags`` when the remote's settings give what is
-    written an ACL or tags, which takes permissions of their own. Raises UsageError for what is no S3 place, network or key."""
+    written an ACL or tags, which takes permissions of their own. Raises UsageError for what is no S3 place, network or
+    key."""
     place = parse_url(url)
     if not isinstance(place, S3Place):
         raise UsageError(f"{url} is a folder: its permissions are those of its files")
