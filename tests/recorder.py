@@ -134,6 +134,7 @@ def _story(server: Server, folder: Path, recorder: Recorder) -> None:
     with mock_aws(), patch.dict(os.environ):
         del os.environ["AWS_ENDPOINT_URL"]  # only at AWS does a bucket get all of it
         ada.ldv("remote", "create", "s3://another-bucket/lab", "--tag", "lab=ours", label="remote create")
+        ada.ldv("remote", "create", "s3://another-bucket/lab", label="remote create, again")
     ada.ldv("remote", "create", url, "lab")
     config = ada.folder / ".lobsterdv.yaml"
     added = "    multipart_threshold: 5MiB\n    part_size: 5MiB\n    concurrency: 2\n"
