@@ -178,6 +178,7 @@ def entry() -> None:
         code = 130
     if code == 130:  # threads may still wait for an answer; everything they do survives being killed
         os._exit(code)
+    gc.freeze()  # or python would look at every object once more before it ends: 0.2 s CPU after botocore's 500,000
     sys.exit(code)
 
 
