@@ -29,6 +29,7 @@ create table pushed (
 ) without rowid;
 create table markers (store text primary key, etag text not null, store_id text not null) without rowid;
 create table latencies (store text primary key, seconds real not null, at real not null) without rowid;
+create table capabilities (store text primary key, at real not null, facts text not null) without rowid;
 """
 # Views and triggers first; what SQLite made for itself (its names begin with sqlite_) goes with its table.
 _OURS_TO_DROP: Final = """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import Stat
+from lobsterdv.stores.capabilities import Capabilities
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
@@ -47,11 +48,6 @@ class S3Store:
         self._calls = S3Calls(options, client=client, credentials=credentials)
         self.options = options
         self.url = self._calls.url
-
-    @property
-    def calls(self) -> S3Calls:
-        """The requests to the bucket, for what a bucket can do beside keeping bytes."""
-        return self._calls
 
     def beside(self, bucket: str, *, region: str = "") -> S3Store:
         """All of another bucket of the same endpoint, as the same identity. To be closed by itself."""
@@ -216,6 +212,17 @@ class S3Store:
 
     def close(self) -> None:
         self._calls.close()
+
+    @property
+    def calls(self) -> S3Calls:
+        """Its connection, for what is about the bucket and not about keys."""
+        return self._calls
+
+    def adapt(self, capabilities: Capabilities) -> None:
+        """As Adapts promises."""
+        self._calls.sends_conditions &= capabilities.conditional_put is not False
+        if self.options.checksum == "auto":
+            self._calls.sends_checksums &= capabilities.crc32 != "refused"
 
     def _put(self, key: str, data: bytes | memoryview, checksum: str, conditional: bool, client: S3Client) -> None:
         request: PutObjectRequestTypeDef = {

@@ -93,6 +93,7 @@ class S3Calls:
     def translated(self, error: Exception, action: str, key: str) -> LobsterError:
         """Our error for botocore's. The first missing key makes sure that the bucket is there at all."""
         found = translate(error, self._request(action, key))
+        self.note_date(getattr(error, "response", None))
         # A HEAD's 404 has no body, so it says nothing of the bucket; an S3 code does.
         if isinstance(found, KeyMissing) and not self._bucket_seen and code_of(error) != "NoSuchKey":
             try:
@@ -119,6 +120,19 @@ class S3Calls:
     def pause(self, number: int) -> None:
         """Wait before attempt ``number + 1``: random, up to 0.2 s, 0.4 s, ... 5 s."""
         time.sleep(random.uniform(0, min(0.1 * 2**number, 5)))
+
+    def identity(self) -> str:
+        """What requests are signed with, and where the chain found that; for people. Asks nobody; empty without
+        credentials."""
+        try:
+            return self._connected().key_id()
+        except foreign_errors() as error:
+            raise translate(error, self._request("connect", "")) from error
+
+    def meeting(self) -> tuple[str, str]:
+        """The endpoint and the region that requests go to. Sends nothing."""
+        meta = self._connected().client.meta
+        return meta.endpoint_url, meta.region_name or ""
 
     def close(self) -> None:
         if self._connection is not None and self.lent_client is None:
