@@ -40,7 +40,10 @@ def test_help_and_version_import_click_and_little_else(args: list[str]) -> None:
     modules = imported(f"import sys; from lobsterdv.cli.main import run; run({args!r})") - at_start()
     assert not modules & HEAVY
     ours = {name for name in modules if name.startswith("lobsterdv.") and not name.startswith("lobsterdv.cli")}
-    assert {name for name in ours if not name.startswith("lobsterdv.errors.")} <= {"lobsterdv.errors", "lobsterdv.units"}
+    assert {name for name in ours if not name.startswith("lobsterdv.errors.")} <= {
+        "lobsterdv.errors",
+        "lobsterdv.units",
+    }
 
 
 def test_command_names_complete_without_loading_the_commands() -> None:
