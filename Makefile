@@ -34,7 +34,7 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -n 3 -m "not s3 and not slow and not faults and not browser"
 
 test-s3: $(STAMP)
 	$(BIN)/python -m pytest -m "s3 and not faults"
