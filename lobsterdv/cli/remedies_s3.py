@@ -68,7 +68,19 @@ def _denied(error: errors.Denied, at: Situation) -> list[Remedy]:
     if not _is_s3(error.url):
         return [Remedy(f"ls -ld {quote(error.url.removeprefix('file://'))}", "you may not read or write there")]
     ask = f"who you are; its owner grants {error.action}"
-    return [Remedy("aws sts get-caller-identity", ask), Remedy("export AWS_PROFILE=NAME", "to be someone else")]
+    policy = at.words.ldv("remote", "policy", quote(at.remote(error.url).name), "--role", _role_for(error.action))
+    return [
+        Remedy("aws sts get-caller-identity", ask),
+        Remedy(policy, "what its owner gives you"),
+        Remedy("export AWS_PROFILE=NAME", "to be someone else"),
+    ]
+
+
+def _role_for(action: str) -> str:
+    """The least role that may do it."""
+    from lobsterdv.stores.bucket.permissions import ROLES, permissions  # noqa: PLC0415 - start-up time
+
+    return next((role for role in ROLES if any(p.action == action for p in permissions(role))), "admin")
 
 
 def _kms_denied(error: errors.KmsDenied, at: Situation) -> list[Remedy]:
@@ -147,9 +159,9 @@ def _clock(error: errors.ClockSkew, at: Situation) -> list[Remedy]:
 
 def _no_bucket(error: errors.NoBucket, at: Situation) -> list[Remedy]:
     endpoint = at.remote(error.url).endpoint_url
-    make = f"aws s3 mb s3://{error.bucket}" + (f" --endpoint-url {quote(endpoint)}" if endpoint else "")
+    options = ["--endpoint-url", quote(endpoint)] if endpoint else []
     return [
-        Remedy(make, "makes it"),
+        Remedy(at.words.ldv("remote", "create", quote(error.url), *options), "makes it, and protects it"),
         Remedy(at.words.ldv("remote", "list"), "is the name right?"),
     ]
 

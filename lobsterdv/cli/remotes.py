@@ -1,4 +1,4 @@
-"""The commands of ``lobsterdv remote``: add, configure, list, default, remove, trust, gc. Only gc talks to a remote."""
+"""The commands of ``lobsterdv remote``: what is configured, and gc. Those about buckets are in ``remote_setup``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
+from lobsterdv.cli.remote_setup import create_command, doctor_command, policy_command
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.words import following, quote, safe
 
@@ -21,7 +22,7 @@ REPORT = "lobsterdv.ops.remotes:RemotesReport"
 @common
 @click.pass_context
 def remote_command(ctx: click.Context) -> Done | None:
-    """Add, configure, list, choose, remove, trust or clean remotes.
+    """Create, add, configure, list, choose, remove, trust, examine or clean remotes.
 
     A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
     credentials never are. Without a subcommand the remotes are listed.
@@ -155,12 +156,7 @@ def gc_command(
 
 
 for _command in (
-    add_command,
-    configure_command,
-    list_command,
-    default_command,
-    remove_command,
-    trust_command,
-    gc_command,
-):
+    add_command, create_command, configure_command, list_command, default_command, remove_command, trust_command,
+    gc_command, policy_command, doctor_command,
+):  # fmt: skip
     remote_command.add_command(_command)
