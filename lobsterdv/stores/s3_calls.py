@@ -131,7 +131,10 @@ class S3Calls:
 
     def meeting(self) -> tuple[str, str]:
         """The endpoint and the region that requests go to. Sends nothing."""
-        meta = self._connected().client.meta
+        try:
+            meta = self._connected().client.meta
+        except foreign_errors() as error:
+            raise translate(error, self._request("connect", "")) from error
         return meta.endpoint_url, meta.region_name or ""
 
     def close(self) -> None:
