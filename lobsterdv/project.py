@@ -23,6 +23,7 @@ from lobsterdv.formats.config import (
     parse_config,
     trust_line,
 )
+from lobsterdv.formats.layout import OBJECTS
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index
@@ -149,6 +150,8 @@ def s3_options(remote: Remote, place: S3Place) -> S3Options:
         read_timeout=remote.number("read_timeout"),
         attempts=remote.number("attempts"),
         checksum=cast(Literal["auto", "crc32", "none"], remote.text("checksum")),
+        storage_class=remote.text("storage_class") or "",
+        class_prefix=OBJECTS,
     )
 
 

@@ -39,6 +39,9 @@ def remote_command(ctx: click.Context) -> Done | None:
 @click.option("--profile", metavar="NAME", help="In the AWS configuration files.")
 @click.option("--addressing", type=click.Choice(["auto", "path", "virtual"]), help="How requests name the bucket.")
 @click.option("--compression", metavar="auto|none|1..19", help="zstd: where it pays (auto), never, or at a level.")
+@click.option(
+    "--storage-class", metavar="CLASS", help="Of the objects that are pushed there: STANDARD_IA, GLACIER_IR, …"
+)
 @click.option("--default/--no-default", default=None, help="Make it the remote of push and pull; the first becomes it.")
 @no_stage_option
 @click.pass_obj
@@ -51,6 +54,7 @@ def add_command(
     profile: str | None,
     addressing: str | None,
     compression: str | None,
+    storage_class: str | None,
     default: bool | None,
     no_stage: bool,
 ) -> Done:
@@ -65,7 +69,7 @@ def add_command(
     from lobsterdv.stores.open import is_unencrypted  # noqa: PLC0415 - start-up time
 
     given = {"endpoint_url": endpoint_url, "region": region, "profile": profile, "addressing": addressing}
-    given["compression"] = compression
+    given |= {"compression": compression, "storage_class": storage_class}
     settings: dict[str, Value] = {key: value for key, value in given.items() if value is not None}
     project, place = session.project(), remote_url(session, url)
     report = add_remote(

@@ -26,6 +26,9 @@ EMBEDDED: Final = "embedded"
 _SECRET: Final = re.compile(r"secret|password|passwd|token|access_key|credential|private_key|sse_c", re.IGNORECASE)
 _REMOTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
+_STORAGE_CLASS: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+ARCHIVING: Final = ("GLACIER", "DEEP_ARCHIVE")
+"""Storage classes that nothing may be pushed to: what lies there must be restored before it can be read."""
 _UNITS: Final = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
     "KiB": KiB, "MiB": MiB, "GiB": GiB, "TiB": 1 << 40,
@@ -36,7 +39,7 @@ _UNITS: Final = {
 class Key:
     """One setting. ``kind`` is how its text is read; ``tracked`` whether a cloned repository may set it."""
 
-    kind: Literal["text", "size", "count", "switch", "choice", "links", "digest-id"]
+    kind: Literal["text", "size", "count", "switch", "choice", "links", "digest-id", "storage class"]
     default: Value
     tracked: bool
     help: str
@@ -98,6 +101,7 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
         "zstd where a sample shows that it pays: auto, none, or a level from 1 to 19",
         choices=("auto", "none", *map(str, range(1, 20))),
     ),
+    "storage_class": Key("storage class", None, True, "of objects that are pushed: STANDARD_IA, GLACIER_IR, ..."),
     "checksum": Key(
         "choice", "auto", True, "checksum sent for the server to verify", choices=("auto", "crc32", "none")
     ),
@@ -129,6 +133,11 @@ class Remote:
         value = self.settings[key]
         assert isinstance(value, int)
         return value
+
+    def having(self, key: str, value: Value, *, source: str) -> Remote:
+        """The same with another setting, as a flag gives it. Raises ConfigError."""
+        checked = check_remote_value(self.name, key, value, "flag", source=source)
+        return Remote(self.name, {**self.settings, key: checked}, self.endpoint_scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +301,13 @@ def _convert(name: str, key: Key, value: Value, scope: Scope, source: str) -> Va
                     return value
                 if isinstance(value, str) and value.lower() in ("on", "off", "true", "false", "yes", "no", "1", "0"):
                     return value.lower() in ("on", "true", "yes", "1")
+            case "storage class" if isinstance(value, str) and _STORAGE_CLASS.fullmatch(value):
+                if value in ARCHIVING:
+                    problem = (
+                        f"{value} would make every reader wait for hours; `lobsterdv remote tier` archives old versions"
+                    )
+                    raise ConfigError(source, f"`{name}`: {problem}")
+                return value
             case "choice" if str(value) in key.choices and not isinstance(value, bool):
                 return str(value)
             case "links":
