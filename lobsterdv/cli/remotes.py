@@ -1,4 +1,5 @@
-"""The commands of ``lobsterdv remote``: add, list, default, remove, trust, gc. Only gc talks to a remote."""
+"""The commands of ``lobsterdv remote``: add, list, default, remove, trust, gc, cost, tier. Only the last three talk
+to a remote."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import click
 
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
 from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.tiering import cost_command, tier_command
 from lobsterdv.cli.words import following, quote, safe
 
 if TYPE_CHECKING:
@@ -157,5 +159,14 @@ def gc_command(
     return collect_remote(session, name, only=only, yes=yes, undo=undo, jobs=jobs)
 
 
-for _command in (add_command, list_command, default_command, remove_command, trust_command, gc_command):
+for _command in (
+    add_command,
+    list_command,
+    default_command,
+    remove_command,
+    trust_command,
+    gc_command,
+    cost_command,
+    tier_command,
+):
     remote_command.add_command(_command)

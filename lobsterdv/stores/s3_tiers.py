@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RESTORE: Final = "s3:RestoreObject"
 READ_TAGS: Final = "s3:GetObjectTagging"
 WRITE_TAGS: Final = "s3:PutObjectTagging"
+DELETE_TAGS: Final = "s3:DeleteObjectTagging"
 LIST_VERSIONS: Final = "s3:ListBucketVersions"
 READ_LIFECYCLE: Final = "s3:GetLifecycleConfiguration"
 WRITE_LIFECYCLE: Final = "s3:PutLifecycleConfiguration"
@@ -81,6 +82,9 @@ class S3Tiers:
     def set_tags(self, key: str, tags: Mapping[str, str]) -> None:
         calls = self._calls
         full = calls.key(key)
+        if not tags:
+            calls.ask(DELETE_TAGS, key, lambda client: client.delete_object_tagging(Bucket=calls.bucket, Key=full))
+            return
         rows = [{"Key": name, "Value": value} for name, value in tags.items()]
         calls.ask(
             WRITE_TAGS,
