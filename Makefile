@@ -1,6 +1,7 @@
 # make          everything CI checks        make demo   the main job on real data
 # make test     set up and run the tests    make bench  side by side with dvc and s5cmd
 # make test-s3  real S3 servers             make slow   the long properties
+# make test-browser  the lineage page in Chromium, drawings in Graphviz (apt-get install chromium graphviz)
 # make test-faults  every fault at every step, and the table of what was survived
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: all check lint types layers docs test test-s3 test-faults slow demo bench page format clean
+.PHONY: all check lint types layers docs test test-s3 test-faults test-browser slow demo bench page format clean
 
 all: check
 
@@ -33,13 +34,16 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults"
+	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults and not browser"
 
 test-s3: $(STAMP)
 	$(BIN)/python -m pytest -m "s3 and not faults"
 
 test-faults: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "faults and not s3"
+
+test-browser: $(STAMP)
+	$(BIN)/python -m pytest -n 0 -m browser
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m slow

@@ -8,22 +8,13 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
 
 from lobsterdv.blobs.cache import Cache
-from lobsterdv.errors import NotAProject, Unencrypted, Untrusted
+from lobsterdv.errors import NotAProject
 from lobsterdv.events import Observer, silent
-from lobsterdv.formats.config import (
-    EMBEDDED,
-    Config,
-    Layer,
-    Remote,
-    environment_layer,
-    merge,
-    parse_config,
-    trust_line,
-)
-from lobsterdv.formats.layout import OBJECTS
+from lobsterdv.formats.aws_config import profile_settings
+from lobsterdv.formats.config import Config, Layer, Remote, environment_layer, merge, parse_config, with_profiles
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index
@@ -31,10 +22,6 @@ from lobsterdv.index.ledger import IndexLedger
 from lobsterdv.ops.context import Project
 from lobsterdv.space import free_bytes
 from lobsterdv.stores.base import Store
-
-if TYPE_CHECKING:
-    from lobsterdv.stores.open import S3Place
-    from lobsterdv.stores.s3_options import S3Options
 
 CONFIG_NAME = ".lobsterdv.yaml"
 
@@ -95,7 +82,19 @@ def load_config(root: Path, state: Path, variables: Mapping[str, str], flags: La
     layers.append(environment_layer(variables))
     if flags is not None:
         layers.append(flags)
-    return merge(layers)
+    return with_profiles(merge(layers), lambda profile: aws_settings(variables, profile))
+
+
+def aws_settings(variables: Mapping[str, str], profile: str | None) -> Mapping[str, Value]:
+    """What the user's AWS configuration says of S3 in a profile (None: the chain's), by our names."""
+    home = os.path.join(variables.get("HOME") or "/", ".aws", "config")
+    path = Path(variables.get("AWS_CONFIG_FILE") or home).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}  # as the AWS chain takes it
+    chosen = profile or variables.get("AWS_PROFILE") or variables.get("AWS_DEFAULT_PROFILE")
+    return profile_settings(text, chosen, source=str(path))
 
 
 def user_config_path(variables: Mapping[str, str]) -> Path:
@@ -105,54 +104,19 @@ def user_config_path(variables: Mapping[str, str]) -> Path:
 
 
 def open_remote(remote: Remote, config: Config, *, root: Path, variables: Mapping[str, str]) -> Store:
-    """A configured remote's store. Raises Untrusted for an endpoint that only a tracked file vouches for."""
+    """A configured remote's store. Raises Untrusted for what only a tracked file vouches for."""
+    from lobsterdv.ops.store_options import s3_options  # noqa: PLC0415 - start-up time
+    from lobsterdv.ops.trust import distrust  # noqa: PLC0415 - start-up time
     from lobsterdv.stores.open import DirectoryPlace, open_store, parse_url  # noqa: PLC0415 - start-up time
 
     place = parse_url(remote.url)
     if isinstance(place, DirectoryPlace):
         path = place.path if place.path.is_absolute() else root / place.path
         return open_store(DirectoryPlace(path), None, create=remote.name == EMBEDDED)
-    check_trust(remote, config, variables)
-    return open_store(place, s3_options(remote, place))
-
-
-def check_trust(remote: Remote, config: Config, variables: Mapping[str, str]) -> None:
-    """An endpoint from a cloned repository, and any that is not encrypted, gets our requests, signed, only after
-    `remote trust`. This machine may always have them."""
-    from lobsterdv.stores.open import is_loopback, is_unencrypted  # noqa: PLC0415 - start-up time
-
-    endpoint = remote.text("endpoint_url")
-    if endpoint is None or is_loopback(endpoint) or variables.get("LOBSTERDV_TRUST_ENDPOINTS") == "1":
-        return
-    if trust_line(remote.name, remote.url, endpoint) in config.trusted:
-        return
-    if is_unencrypted(endpoint):
-        raise Unencrypted(remote.name, endpoint)
-    if remote.endpoint_scope == "tracked":
-        raise Untrusted(remote.name, endpoint)
-
-
-def s3_options(remote: Remote, place: S3Place) -> S3Options:
-    """A remote's settings as the S3 store takes them."""
-    from lobsterdv.stores.s3_options import S3Options  # noqa: PLC0415 - start-up time
-
-    return S3Options(
-        bucket=place.bucket,
-        prefix=place.prefix,
-        endpoint_url=remote.text("endpoint_url") or "",
-        region=remote.text("region") or "",
-        profile=remote.text("profile") or "",
-        addressing=cast(Literal["auto", "path", "virtual"], remote.text("addressing")),
-        part_size=remote.number("part_size"),
-        multipart_threshold=remote.number("multipart_threshold"),
-        concurrency=remote.number("concurrency"),
-        connect_timeout=remote.number("connect_timeout"),
-        read_timeout=remote.number("read_timeout"),
-        attempts=remote.number("attempts"),
-        checksum=cast(Literal["auto", "crc32", "none"], remote.text("checksum")),
-        storage_class=remote.text("storage_class") or "",
-        class_prefix=OBJECTS,
-    )
+    refused = None if variables.get("LOBSTERDV_TRUST_ENDPOINTS") == "1" else distrust(remote, config)
+    if refused is not None:
+        raise refused
+    return open_store(place, s3_options(remote, place, root=root))
 
 
 def flag_layer(settings: Mapping[str, Value]) -> Layer:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from lobsterdv.formats.config import KEYS, REMOTE_KEYS, merge, parse_config
+from lobsterdv.formats.config import merge, parse_config
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import KEYS
 
 EXAMPLE = Path(__file__).parent.parent / ".lobsterdv.example.yaml"
 

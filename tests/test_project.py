@@ -8,7 +8,8 @@ import pytest
 
 from lobsterdv.errors import ConfigError
 from lobsterdv.formats.config import dump_config
-from lobsterdv.project import flag_layer, open_project, s3_options, user_config_path
+from lobsterdv.ops.store_options import s3_options
+from lobsterdv.project import flag_layer, open_project, user_config_path
 from lobsterdv.stores.open import parse_url
 from tests.ops.lab import Lab
 
@@ -66,6 +67,6 @@ def test_settings_reach_the_s3_store(lab: Lab) -> None:
     lab.configure(remotes={"cloud": settings})
     remote = lab.project.remote("cloud")
     place = parse_url(remote.url)
-    options = s3_options(remote, place)  # type: ignore[arg-type]
+    options = s3_options(remote, place, root=lab.root)  # type: ignore[arg-type]
     assert (options.bucket, options.prefix, options.region, options.profile) == ("bucket", "a/b", "eu-west-1", "lab")
     assert (options.part_size, options.attempts) == (8 << 20, 3)

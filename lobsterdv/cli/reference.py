@@ -94,9 +94,9 @@ def shape(kind: Any, indent: str = "") -> str:
 
 
 def leaves() -> list[type[errors.LobsterError]]:
-    """The error classes, in the order of ``errors.py``."""
-    found = [value for value in vars(errors).values() if isinstance(value, type)]
-    return [value for value in found if issubclass(value, errors.LobsterError) and is_dataclass(value)]
+    """The error classes, in the order of ``errors.__all__``."""
+    found: list[type[errors.LobsterError]] = [getattr(errors, name) for name in errors.__all__]
+    return [value for value in found if is_dataclass(value)]
 
 
 def _errors() -> list[str]:

@@ -239,7 +239,12 @@ def _throttled(error: errors.Throttled, at: Situation) -> list[Remedy]:
 
 
 def _untrusted(error: errors.Untrusted, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("remote", "trust", quote(error.name)), "if you know this endpoint")]
+    return [
+        Remedy(
+            at.words.ldv("remote", "trust", quote(error.name)),
+            "if you know this endpoint" if error.setting == "endpoint_url" else "if you agree",
+        )
+    ]
 
 
 def _unencrypted(error: errors.Unencrypted, at: Situation) -> list[Remedy]:

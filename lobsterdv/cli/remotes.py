@@ -1,5 +1,5 @@
-"""The commands of ``lobsterdv remote``: add, list, default, remove, trust, gc, cost, tier. Only the last three talk
-to a remote."""
+"""The commands of ``lobsterdv remote``: add, configure, list, default, remove, trust, gc, cost, tier. Only the last
+three talk to a remote."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.tiering import cost_command, tier_command
@@ -22,7 +23,7 @@ REPORT = "lobsterdv.ops.remotes:RemotesReport"
 @common
 @click.pass_context
 def remote_command(ctx: click.Context) -> Done | None:
-    """Add, list, choose, remove, trust or clean remotes.
+    """Add, configure, list, choose, remove, trust or clean remotes.
 
     A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
     credentials never are. Without a subcommand the remotes are listed.
@@ -123,11 +124,11 @@ def remove_command(session: Session, name: str, no_stage: bool) -> Done:
 @click.argument("name", metavar="NAME", shell_complete=remote_names)
 @click.pass_obj
 def trust_command(session: Session, name: str) -> Done:
-    """Allow requests to the endpoint that .lobsterdv.yaml gives a remote.
+    """Use what .lobsterdv.yaml says of a remote's endpoint, proxies and the like.
 
-    Needed once a machine for an endpoint that came with a cloned project, since requests carry a signature
-    of yours, and for one with http://, since everybody on the way there can read
-    them. Another endpoint or URL under the same name must be trusted anew.
+    Needed once a machine for an endpoint, proxy, CA bundle, role, ACL, requester_pays or anonymous that came with
+    a cloned project, since requests carry a signature of yours, and for an endpoint with http://, since everybody on
+    the way there can read them. Other values under the same name must be trusted anew.
     """
     from lobsterdv.ops.remotes import trust_remote  # noqa: PLC0415 - start-up time
 
@@ -161,6 +162,7 @@ def gc_command(
 
 for _command in (
     add_command,
+    configure_command,
     list_command,
     default_command,
     remove_command,

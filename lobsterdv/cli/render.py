@@ -221,8 +221,10 @@ def _way_back(report: CheckoutReport, words: Words, paths: Sequence[str]) -> lis
     if report.rev in (None, "HEAD", "@") or not any(row.pointer_changed for row in report.checked_out):
         return []
     back = words.ldv("checkout", "--rev", "HEAD", *(words.arg(path) for path in paths))
+    rev = str(report.rev)
+    shown = rev[:10] if len(rev) == 40 and not rev.strip("0123456789abcdef") else rev
     return [
-        f"The pointers are as at {safe(str(report.rev))} now; `git status` shows which changed. To come back:",
+        f"The pointers are as at {safe(shown)} now; `git status` shows which changed. To come back:",
         f"  {back}",
     ]
 

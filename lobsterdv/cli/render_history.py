@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lobsterdv.cli.render_lineage import place, why
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, safe, short, size, table
+from lobsterdv.units import duration, shape
 
 if TYPE_CHECKING:
     from lobsterdv.ops.lineage_index import ReindexReport
@@ -41,10 +43,10 @@ def logged(report: LogReport, words: Words) -> Done:
 def _entry(entry: LogEntry, words: Words) -> list[str]:
     tags = f" ({', '.join(map(safe, entry.tags))})" if entry.tags else ""
     version = short(entry.digest) if entry.digest else "-"
-    head = f"{(entry.at or 'not committed')[:16].replace('T', ' ')}  {version}  {words.path(entry.dataset)}{tags}"
+    head = f"{minute(entry.at)}  {version}  {words.path(entry.dataset)}{tags}"
     facts = []
     if entry.size is not None:
-        facts += [size(entry.size), *_shape(entry.summary), place(entry.is_here, entry.is_pushed)]
+        facts += [size(entry.size), shape(entry.summary) or "", place(entry.is_here, entry.is_pushed)]
     what = {"added": "", "changed": "", "uncommitted": "", "removed": "no longer tracked"}.get(entry.what, entry.what)
     said = entry.message or entry.subject or ""
     lines = [head, "    " + ", ".join(text for text in (what, *facts) if text)]
@@ -63,13 +65,6 @@ def _entry(entry: LogEntry, words: Words) -> list[str]:
     return [*lines, *(f"      {safe(line)}" for line in entry.patch)]
 
 
-def _shape(summary: Mapping[str, Any]) -> list[str]:
-    shape = summary.get("shape")
-    if isinstance(shape, list) and shape and all(isinstance(n, int) for n in shape):
-        return [" x ".join(f"{n:,}" for n in shape)]
-    return []
-
-
 def shown(report: ShowReport, words: Words) -> Done:
     version, pointer = report.version, report.pointer
     rows: list[tuple[str, str]] = [
@@ -84,7 +79,7 @@ def shown(report: ShowReport, words: Words) -> Done:
     if report.tags:
         rows.append(("tags", ", ".join(map(safe, report.tags))))
     if version.commit:
-        rows.append(("committed", f"{(version.at or '')[:16].replace('T', ' ')} by {safe(version.author or '')}"))
+        rows.append(("committed", f"{minute(version.at)} by {safe(version.author or '')}"))
         rows.append(("", f"{version.commit[:10]} {safe(version.subject or '')}"))
     else:
         rows.append(("committed", "not yet"))
@@ -103,13 +98,26 @@ def shown(report: ShowReport, words: Words) -> Done:
     for ran in version.runs:
         facts = ran.facts
         dirty = " with changes" if facts["dirty"] else ""
-        at = f"{str(facts['started'])[:16].replace('T', ' ')} on {safe(str(facts['host']))} by {safe(str(facts['by']))}"
+        at = f"{minute(facts['started'])}{_took(facts)}, on {safe(str(facts['host']))} by {safe(str(facts['by']))}"
         code = f", code {str(facts['commit_oid'])[:10]}{dirty}" if facts["commit_oid"] else ""
         rows.append(("run", at + code))
         versions = ", ".join(f"{safe(name)} {safe(str(value))}" for name, value in facts["environment"].items())
         if versions:
             rows.append(("", versions))
     return Done(report, report.failures, answer=[words.path(version.dataset), *table(rows, indent="  ")])
+
+
+def minute(moment: object) -> str:
+    """A moment in ISO 8601 as people read it; it is UTC, and says so."""
+    return f"{str(moment)[:16].replace('T', ' ')} UTC" if moment else "not committed"
+
+
+def _took(facts: Mapping[str, Any]) -> str:
+    try:
+        took = datetime.fromisoformat(facts["ended"]) - datetime.fromisoformat(facts["started"])
+    except (TypeError, ValueError):
+        return ""
+    return f", {duration(took.total_seconds())}" if took.total_seconds() >= 1 else ""
 
 
 def _summary(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -128,8 +136,12 @@ def _value(value: Any) -> str:
 
 
 def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = {"activity": "made by", "command": "command", "folder": "in folder", "script": "script"}
+    names = {"activity": "made by", "command": "command", "folder": "in folder"}
     rows = [(name, safe(str(run[key]))) for key, name in names.items() if run.get(key)]
+    script = run.get("script")
+    if isinstance(script, str):
+        blob = script.removeprefix("git:")
+        rows.append(("script", f"{safe(script)}" if blob == script else f"git show {safe(blob[:12])}"))
     if isinstance(run.get("params"), Mapping):
         rows.append(("parameters", safe(_value(run["params"]))))
     return rows
@@ -183,6 +195,6 @@ def reverted(report: RevertReport, words: Words) -> Done:
 def reindexed(report: ReindexReport, path: str, words: Words) -> Done:
     found = ", ".join(
         [count(report.versions, "version"), count(report.commits, "commit"), count(report.runs, "run"),
-         f"{report.pushes:,} pushes"]
+         f"{report.pushes:,} {'push' if report.pushes == 1 else 'pushes'}"]
     )  # fmt: skip
     return Done(report, report.failures, lines=[f"Indexed {found} into {words.place(path)}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, duration, following, safe, short, table
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from lobsterdv.ops.staleness import Reason
     from lobsterdv.ops.tracing import VersionFacts
 
+_COMMAND_AT_MOST: Final = 60
+
 
 def ran(report: RunReport, words: Words) -> Done:
     if report.skipped:
         return Done(report, lines=[f"{safe(report.activity)}: nothing changed since it last ran; not run"])
     if report.exit_code:
-        line = f"{safe(report.activity)}: exit status {report.exit_code}; nothing is kept"
-        return Done(report, lines=[line], exit=report.exit_code)
+        lines = [f"{safe(report.activity)}: exit status {report.exit_code}; nothing is kept"]
+        said = {"changed": "was changed", "gone": "is gone", "new": "was left there"}
+        lines += [f"  {words.path(left.path)} {said[left.state]}, and is no version" for left in report.left]
+        back = [words.arg(left.path) for left in report.left if left.state != "new"]
+        hints = [f"Back to the versions before: {words.ldv('checkout', '--force', *back)}"] if back else []
+        return Done(report, lines=lines, hints=hints, exit=report.exit_code)
     lines = []
     for row in report.outputs:
         made = f"{words.path(row.path)} {row.outcome} ({short(row.digest)})"
@@ -84,7 +90,7 @@ def _tree(
     for link in links:
         near, far = (link.used, link.made) if down else (link.made, link.used)
         by_near.setdefault(near, {}).setdefault(far, link)
-    made_by = {link.made: link.activity for link in links if link.activity}
+    made_by = {link.made: link for link in links}
     lines = [_node(facts[start], words, made_by.get(start))]
     told = {start}
     stack = [(far, link, "", at == len(by_near.get(start, {})) - 1)
@@ -104,7 +110,7 @@ def _tree(
     return lines
 
 
-def _node(version: VersionFacts, words: Words, activity: str | None) -> str:
+def _node(version: VersionFacts, words: Words, made: Link | None) -> str:
     parts = [f"{words.path(version.dataset)}@{short(version.digest)}"]
     if version.size is None:
         parts.append("never committed here")
@@ -112,15 +118,26 @@ def _node(version: VersionFacts, words: Words, activity: str | None) -> str:
         parts.append(version.at[:10])
     else:
         parts.append("not committed")
-    if activity:
-        parts.append(f"by {safe(activity)}")
-    if version.message or version.subject:
-        parts.append(safe(version.message or version.subject or ""))
+    if made is not None and (made.activity or made.command):
+        parts.append(_how(made))
+    said = version.message or (version.subject if made is None else None)
+    if said:
+        parts.append(safe(said))
     if version.stale:
         parts.append(f"[{why(version.stale[0], words)}]")
     elif not version.is_current:
         parts.append("[old version]")
     return "  ".join(parts)
+
+
+def _how(link: Link) -> str:
+    """By which activity, and its command or else its parameters."""
+    params = ", ".join(f"{name}={value}" for name, value in link.params.items())
+    how = safe(link.command or params)
+    if len(how) > _COMMAND_AT_MOST:
+        how = how[: _COMMAND_AT_MOST - 1] + "…"
+    by = f"by {safe(link.activity)}" if link.activity else "by"
+    return f"{by}: {how}" if how else by
 
 
 def affected(report: ImpactReport, words: Words) -> Done:

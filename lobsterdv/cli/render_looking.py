@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, safe, short, size, table
-from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.formats.settings import EMBEDDED
 
 if TYPE_CHECKING:
     from lobsterdv.ops.doctor import DoctorReport

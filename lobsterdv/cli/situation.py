@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lobsterdv.cli.words import Words, quote
-from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.formats.settings import EMBEDDED
 
 
 class Remedy(NamedTuple):

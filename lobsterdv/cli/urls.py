@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from lobsterdv.cli.session import Session
-from lobsterdv.formats.config import check_remote_name
+from lobsterdv.formats.settings import check_remote_name
 from lobsterdv.stores.open import DirectoryPlace, parse_url
 
 

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from lobsterdv.units import duration as duration
 from lobsterdv.units import size as size
 
 # Control characters drive terminals, lone surrogates are bytes that are no UTF-8, and the others are
@@ -75,20 +76,6 @@ def count(number: int, noun: str) -> str:
     """``1 file``, ``10,000 files``."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"
-
-
-def duration(seconds: float) -> str:
-    """``12 ms``, ``0.3 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
-    if seconds < 0.0995:
-        return f"{round(seconds * 1000)} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def short(digest: object) -> str:

@@ -1,7 +1,8 @@
 """Where to draw what: a layered layout of a graph whose edges go from left to right.
 
-Each node stands right of everything that it was made from (the longest way decides), and the order within a layer
-follows the neighbours' (the barycentre heuristic of Sugiyama, Tagawa and Toda, 1981). Circles are cut where they close.
+Each node stands right of everything that it was made from (the longest way decides), what was made from nothing right
+before its first use, and the order within a layer follows the neighbours' (the barycentre heuristic of Sugiyama, Tagawa
+and Toda, 1981). Circles are cut where they close.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-WIDTH: Final = 260.0
-HEIGHT: Final = 70.0
+WIDTH: Final = 175.0
+HEIGHT: Final = 66.0
 _SWEEPS: Final = 6
 
 
@@ -23,6 +24,9 @@ def layered(count: int, edges: Sequence[tuple[int, int]]) -> list[tuple[float, f
             after[left].append(right)
             before[right].append(left)
     layer = _layers(count, after, before)
+    for node in range(count):
+        if after[node] and not before[node]:
+            layer[node] = max(0, min(layer[other] for other in after[node]) - 1)
     rows: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
     for node in range(count):
         rows[layer[node]].append(node)

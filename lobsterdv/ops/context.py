@@ -10,7 +10,8 @@ from pathlib import Path
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.errors import ConfigError, LobsterError
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED, Config, Remote
+from lobsterdv.formats.config import Config, Remote
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index
 from lobsterdv.stores.base import Store

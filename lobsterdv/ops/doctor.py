@@ -15,7 +15,8 @@ from lobsterdv import chunker, copying, durable, temps
 from lobsterdv.blobs.remote import read_marker
 from lobsterdv.errors import LobsterError
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED, Remote
+from lobsterdv.formats.config import Remote
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.git import git_version
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import ATTRIBUTES

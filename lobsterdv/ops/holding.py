@@ -11,11 +11,11 @@ from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.remote import Remote, read_document, records
 from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, NotARemote
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.contents import Contents, StoredObject
 from lobsterdv.formats.layout import manifest_key, record_key, segment_key
 from lobsterdv.formats.manifest import segments_in
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import claimed_table
 from lobsterdv.ops.connection import connect

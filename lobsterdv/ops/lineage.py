@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from lobsterdv.errors import NotTracked
+from lobsterdv.errors import NotTracked, UnknownRevision
 from lobsterdv.events import Observer
 from lobsterdv.index.graph import Key, Link, versions_of
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.datasets import Dataset, Pointers, pointers, select
+from lobsterdv.ops.datasets import Dataset, Pointers, dataset_of, pointers, select
 from lobsterdv.ops.lineage_index import up_to_date
-from lobsterdv.ops.names import commit_of, split_name
+from lobsterdv.ops.names import commit_of, is_digest, split_name
 from lobsterdv.ops.staleness import Reason, reasons
 from lobsterdv.ops.tracing import Tracer, VersionFacts, facts_of, key_of, within
 
@@ -98,7 +98,8 @@ def impact(project: Project, name: str, *, observer: Observer) -> ImpactReport:
     report = ImpactReport(str(dataset.path))
     stale = reasons(project, work.good)
     with up_to_date(project, observer=observer).reading() as connection:
-        starts = list(dict.fromkeys([*versions_of(connection, report.dataset), key_of(dataset)]))
+        now = [key_of(work.good[report.dataset])] if report.dataset in work.good else []
+        starts = list(dict.fromkeys([*versions_of(connection, report.dataset), key_of(dataset), *now]))
         links = Tracer(connection, work.good).links(starts, down=True)
         steps = dict.fromkeys(starts, 0)
         made_by: dict[Key, str | None] = {}
@@ -120,13 +121,26 @@ def version_named(project: Project, name: str, rev: str | None, work: Pointers) 
     Raises NotTracked, UnknownRevision."""
     named = split_name(project, name) if rev is None else (name, rev)
     path, wanted = named
-    where = work if wanted is None else pointers(project, commit_of(project, wanted, path))
+    where = work
+    if wanted is not None:
+        try:
+            where = pointers(project, commit_of(project, wanted, path))
+        except UnknownRevision:
+            if not _is_uncommitted(path, wanted, work):
+                raise
     selected, failures = select(where, [path], rev=wanted)
     if failures:
         raise failures[0].error
     if len(selected) != 1:
         raise NotTracked(path, wanted)
     return selected[0].dataset
+
+
+def _is_uncommitted(path: str, rev: str, work: Pointers) -> bool:
+    """True when ``rev`` begins the digest of the work tree's version, which no commit has yet."""
+    dataset = work.good.get(dataset_of(path))
+    begins = is_digest(rev)
+    return dataset is not None and begins is not None and dataset.pointer.digest.hex().startswith(begins)
 
 
 def _attributes(link: Link) -> dict[str, Any]:

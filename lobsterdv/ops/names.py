@@ -60,11 +60,25 @@ def commit_of(project: Project, rev: str, dataset: str | None = None) -> str:
 
 
 def revision(project: Project, named: Named) -> str | None:
-    """The revision of a name as git can take it, by its tag where that is an alias of the path."""
+    """The revision of a name as git can take it: its tag where that is an alias of the path, the commit where it is
+    the beginning of a digest that this dataset had (another may have one that begins so too)."""
     if named.rev is None:
         return None
     own = alias(named.path, named.rev)
-    return own if _tagged(project, own) else named.rev
+    if _tagged(project, own):
+        return own
+    if _DIGEST.fullmatch(named.rev):
+        try:
+            project.git.commit_of(named.rev)
+        except UnknownRevision:
+            return _by_digest(project, named.rev, named.path.removesuffix(SUFFIX)) or named.rev
+    return named.rev
+
+
+def is_digest(rev: str) -> str | None:
+    """The hex digits of a revision that is the beginning of a digest, else None."""
+    match = _DIGEST.fullmatch(rev)
+    return match[1] if match else None
 
 
 def _tagged(project: Project, name: str) -> bool:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ConflictedPointer, FormatError, LobsterError, MissingContent, NotARemote, UnknownRevision
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.pointer import SUFFIX, parse_pointer
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.git_changes import sizes
 from lobsterdv.ops.claims import known_pushes, still_complete
 from lobsterdv.ops.connection import connect

@@ -18,9 +18,9 @@ from lobsterdv.blobs.storage import Storage, storage_for
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LobsterError, Refused, RemoteError
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.pointer import Pointer
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import forget_pushed, save_pushed
 from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.claims import known_pushes, still_complete

@@ -19,8 +19,8 @@ from lobsterdv.blobs.storage import Decision, Storage, storage_for
 from lobsterdv.digest import Digest
 from lobsterdv.errors import LobsterError, MissingContent, RemoteError, UsageError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.config import Remote as RemoteConfig
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, forget_pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_complete
 from lobsterdv.ops.connection import connect

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lobsterdv.blobs.remote import Remote, read_marker
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.damage import Damage, damage_of, with_revs
 from lobsterdv.ops.forgotten import without_forgotten

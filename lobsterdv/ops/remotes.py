@@ -9,15 +9,16 @@ from pathlib import Path
 from lobsterdv import durable
 from lobsterdv.errors import ConfigError, Refused
 from lobsterdv.events import Observer
-from lobsterdv.formats.config import EMBEDDED, REMOTE_KEYS, check_remote_name, check_remote_value, trust_line
-from lobsterdv.formats.yamlio import Value, load_mapping
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import EMBEDDED, check_remote_name, check_remote_value
+from lobsterdv.formats.yamlio import Value
+from lobsterdv.ops.configure import TRACKED, remote_after, remotes_in, trust
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import stage
 from lobsterdv.ops.init import edit_config
+from lobsterdv.ops.trust import distrust
 from lobsterdv.paths import safe_path
 from lobsterdv.stores.open import DirectoryPlace, is_unencrypted, parse_url
-
-_TRACKED = ".lobsterdv.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,18 @@ def add_remote(
     fields: dict[str, Value] = {"url": _checked_url(project, url)}
     for key, value in settings.items():
         fields[key] = check_remote_value(name, key, value, "tracked", source="remote add")
-    remotes = _tracked_remotes(project)
+    remotes = remotes_in(project.root / TRACKED)
     if name in remotes:
         raise Refused(name, f"a remote of this name is there already ({_url(remotes[name])})", "exists")
     change: dict[str, Value] = {"remotes": {**remotes, name: fields}}
     if default or (default is None and project.config.text("remote") == EMBEDDED):
         change["remote"] = name
-    edit_config(project.root / _TRACKED, change)
+    edit_config(project.root / TRACKED, change)
     endpoint = fields.get("endpoint_url")
-    if endpoint and not is_unencrypted(str(endpoint)):
-        _trust(project, name, str(fields["url"]), str(fields["endpoint_url"]))
+    if not (endpoint and is_unencrypted(str(endpoint))):
+        added = remote_after(project.config, name, fields, "tracked", str(project.root / TRACKED))
+        if distrust(added, project.config) is not None:
+            trust(project, added)
     _stage(project, staging, observer)
     return RemotesReport(changed=name)
 
@@ -84,40 +87,28 @@ def add_remote(
 def default_remote(project: Project, name: str, *, staging: bool = True, observer: Observer) -> RemotesReport:
     """Make a remote the one that push and pull use. Raises ConfigError for an unknown name."""
     project.remote(name)
-    edit_config(project.root / _TRACKED, {"remote": None if name == EMBEDDED else name})
+    edit_config(project.root / TRACKED, {"remote": None if name == EMBEDDED else name})
     _stage(project, staging, observer)
     return RemotesReport(changed=name)
 
 
 def remove_remote(project: Project, name: str, *, staging: bool = True, observer: Observer) -> RemotesReport:
     """Forget a remote; nothing in it is touched. Raises ConfigError for an unknown name."""
-    remotes = _tracked_remotes(project)
+    remotes = remotes_in(project.root / TRACKED)
     if name not in remotes:
-        raise ConfigError(_TRACKED, f"it has no remote named {name}")
+        raise ConfigError(TRACKED, f"it has no remote named {name}")
     change: dict[str, Value] = {"remotes": {k: v for k, v in remotes.items() if k != name} or None}
     if project.config.text("remote") == name:
         change["remote"] = None
-    edit_config(project.root / _TRACKED, change)
+    edit_config(project.root / TRACKED, change)
     _stage(project, staging, observer)
     return RemotesReport(changed=name)
 
 
 def trust_remote(project: Project, name: str) -> RemotesReport:
-    """Allow, on this machine, the endpoint that tracked configuration gives to a remote, as it is now."""
-    remote = project.remote(name)
-    _trust(project, name, remote.url, remote.text("endpoint_url"))
+    """Allow, on this machine, what tracked configuration says of a remote and needs a word for, as it is now."""
+    trust(project, project.remote(name))
     return RemotesReport(changed=name)
-
-
-def _trust(project: Project, name: str, url: str, endpoint_url: str | None) -> None:
-    line = trust_line(name, url, endpoint_url)
-    edit_config(project.state / "config.yaml", {"trusted": [*sorted(project.config.trusted - {line}), line]})
-
-
-def _tracked_remotes(project: Project) -> dict[str, Value]:
-    mapping = load_mapping((project.root / _TRACKED).read_bytes(), what=_TRACKED)
-    remotes = mapping.get("remotes")
-    return remotes if isinstance(remotes, dict) else {}
 
 
 def _checked_url(project: Project, url: str) -> str:
@@ -138,10 +129,9 @@ def _url(fields: Value) -> str:
 
 
 def _default(key: str) -> Value:
-
     return REMOTE_KEYS[key].default
 
 
 def _stage(project: Project, staging: bool, observer: Observer) -> None:
     if staging:
-        stage(project.git, [safe_path(_TRACKED)], observer=observer)
+        stage(project.git, [safe_path(TRACKED)], observer=observer)

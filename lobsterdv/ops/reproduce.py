@@ -70,7 +70,7 @@ def reproduce(
     plan = _plan(stale, work.good)
     if report.failures:
         return report
-    by_hand = _without_command(stale, plan)
+    by_hand = _without_command(stale, plan, work.good)
     blocked = {failure.path for failure in by_hand}
     for step in plan:
         above = set(_with_inputs(step.outputs, work.good))
@@ -129,10 +129,17 @@ def _plan(stale: Sequence[str], known: Mapping[str, Dataset]) -> list[_Planned]:
     return list(steps.values())
 
 
-def _without_command(stale: Sequence[str], plan: Sequence[_Planned]) -> list[Failure]:
+def _without_command(stale: Sequence[str], plan: Sequence[_Planned], known: Mapping[str, Dataset]) -> list[Failure]:
     covered = {path for step in plan for path in step.outputs}
-    reason = "it is stale, and no command that made it is known: make it anew and add it"
-    return [Failure(path, Refused(path, reason, "no-command")) for path in stale if path not in covered]
+    found = []
+    for path in stale:
+        if path not in covered:
+            activity = (known[path].pointer.run or {}).get("activity")
+            whom = f"{activity!r} made it in Python, by no script" if activity else "no command that made it is known"
+            found.append(
+                Failure(path, Refused(path, f"it is stale, and {whom}: make it anew and add it", "no-command"))
+            )
+    return found
 
 
 def _with_inputs(paths: Sequence[str], known: Mapping[str, Dataset]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lobsterdv.digest import Digest
 from lobsterdv.errors import MissingContent, UsageError
@@ -27,10 +28,20 @@ from lobsterdv.runner import interpreter_facts, run_command, shell_text
 _SCRIPTS = (".py", ".r", ".rmd", ".qmd", ".ipynb", ".jl", ".sh", ".pl", ".nf", ".smk")
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Data that a failed command may have left half made: a dataset whose files are ``changed`` or ``gone``, or files
+    (``new``) that no version names. They stay as they are."""
+
+    path: str
+    state: Literal["changed", "gone", "new"]
+
+
 @dataclass
 class RunReport:
-    """``exit_code`` is the command's; ``skipped`` when nothing had changed since the last time, or with a dry run.
-    ``seconds`` of wall time; ``record`` is the run record's name, in the cache and with the next push at the remote."""
+    """``exit_code`` is the command's; ``skipped`` when nothing had changed since the last time. ``seconds`` of wall
+    time; ``record`` is the run record's name, in the cache and with the next push at the remote; ``left`` tells what
+    lies in the work tree after a command that failed."""
 
     activity: str
     command: str
@@ -40,6 +51,7 @@ class RunReport:
     seconds: float = 0.0
     skipped: bool = False
     record: Digest | None = None
+    left: list[Left] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -85,6 +97,7 @@ def run(
     ended = project.now()
     report.seconds = ended - started
     if report.exit_code:
+        report.left = _left(project, outputs, observer)
         return report
     made = list(outputs) or _modified(project, observer)
     for path in made:
@@ -137,6 +150,18 @@ def _is_current(
 
 def _modified(project: Project, observer: Observer) -> list[str]:
     return [row.path for row in status(project, observer=observer).datasets if row.work == "modified"]
+
+
+def _left(project: Project, outputs: Sequence[str], observer: Observer) -> list[Left]:
+    """Of ``outputs`` (of all datasets without), those whose files are not what a version names."""
+    tracked = [path for path in outputs if path in pointers(project, None).good]
+    found = []
+    if tracked or not outputs:
+        for row in status(project, tracked, observer=observer).datasets:
+            if row.work in ("modified", "absent"):
+                found.append(Left(row.path, "changed" if row.work == "modified" else "gone"))
+    new = [path for path in outputs if path not in tracked and (project.root / path).exists()]
+    return found + [Left(path, "new") for path in new]
 
 
 def _text(value: Value) -> str | None:

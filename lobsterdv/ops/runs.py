@@ -19,15 +19,15 @@ from lobsterdv.runner import is_shell_line
 
 
 def resolve_inputs(project: Project, paths: Sequence[str], *, observer: Observer) -> tuple[Input, ...]:
-    """The versions that ``paths`` name in the work tree, in their order, without repeats.
+    """The versions that ``paths`` name in the work tree, in their order, without repeats; none without paths.
 
     Raises NotTracked, or Refused for one whose files are not that version: what was read would have no name.
     """
+    if not paths:
+        return ()
     selected, failures = select(pointers(project, None), paths)
     if failures:
         raise failures[0].error
-    if not selected:
-        return ()
     report = status(project, [str(s.dataset.path) for s in selected], observer=observer)
     states = {row.path: row.work for row in report.datasets}
     for dataset in dict.fromkeys(s.dataset for s in selected):

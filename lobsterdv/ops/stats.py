@@ -25,13 +25,14 @@ from lobsterdv.errors import (
     NotTracked,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.config import EMBEDDED
 from lobsterdv.formats.layout import manifest_key, record_in_key, records_prefix, segment_key
 from lobsterdv.formats.manifest import Manifest, parse_manifest, parse_segment
+from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.datasets import dataset_of, work_pointers
+from lobsterdv.ops.datasets import dataset_of, pointers, select, work_pointers
+from lobsterdv.ops.names import commit_of, split_name
 from lobsterdv.ops.wishes import matches
 
 
@@ -79,7 +80,8 @@ def stats(
     observer: Observer,
 ) -> StatsReport:
     """Count all versions that the catalog of this project names at the remote; show those of ``paths`` (datasets,
-    folders, globs; all without). One listing, and the records and manifests that this machine has not read yet.
+    folders, globs, or ``PATH@REV`` for one version; all without). One listing, and the records and manifests that this
+    machine has not read yet.
 
     A version whose manifest is lost or damaged is a Failure, and what it stores counts nowhere. A remote to which
     nothing was pushed gives an empty report. Raises RemoteError.
@@ -93,13 +95,15 @@ def stats(
             raise
         return report
     report.url = room.url
+    wanted = [_wanted(project, path) for path in paths]
+    paths = [path for path, _ in wanted]
     rows = pushes_at(project, room)
     counted = _count(room, rows, report.failures, observer)
     versions: dict[str, list[VersionStats]] = {}
     for row in rows:
         key = _Key(row.path, row.version)
         sizes = counted.pop(key, None)
-        if sizes is not None and matches(row.path, paths):
+        if sizes is not None and (not wanted or any(_is(row, path, version) for path, version in wanted)):
             versions.setdefault(row.path, []).append(VersionStats(row.version, row.at, sizes))
     for path in sorted(versions):
         total = Sizes()
@@ -110,6 +114,21 @@ def stats(
     report.failures = [f for f in report.failures if matches(f.path, paths)]
     _note_unmatched(project, paths, {row.path for row in rows}, report)
     return report
+
+
+def _wanted(project: Project, text: str) -> tuple[str, Digest | None]:
+    """A path, and the version where ``PATH@REV`` names one. Raises NotTracked, UnknownRevision."""
+    path, rev = split_name(project, text)
+    if rev is None:
+        return path, None
+    selected, failures = select(pointers(project, commit_of(project, rev, path)), [path], rev=rev)
+    if failures or len(selected) != 1:
+        raise failures[0].error if failures else NotTracked(path, rev)
+    return str(selected[0].dataset.path), selected[0].dataset.pointer.digest
+
+
+def _is(row: Pushed, path: str, version: Digest | None) -> bool:
+    return matches(row.path, [path]) and version in (None, row.version)
 
 
 def pushes_at(project: Project, room: Remote) -> list[Pushed]:

@@ -11,22 +11,22 @@ import base64
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import RESTORING, Stat
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
-from lobsterdv.stores.s3_client import body_of
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
 from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
 from lobsterdv.stores.s3_read import take_range, take_whole
 from lobsterdv.stores.s3_tiers import S3Tiers, class_of, restored_until
-from lobsterdv.stores.s3_upload import S3Upload, crc32_of
+from lobsterdv.stores.s3_upload import S3Upload
 from lobsterdv.stores.tiered import ARCHIVES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import ChecksumAlgorithmType
     from mypy_boto3_s3.type_defs import (
         CopyObjectRequestTypeDef,
         GetObjectOutputTypeDef,
@@ -85,21 +85,27 @@ class S3Store:
             return b""
         span = f"bytes={start}-{start + length - 1}"
         try:
-            return self._download(key, span, partial(take_range, key=key, url=self.url, start=start, length=length))
+            return self._download(
+                key,
+                span,
+                partial(take_range, key=key, url=self.url, start=start, length=length, limiter=self._calls.limiter),
+            )
         except _BeyondEnd as error:
             raise CorruptContent(key, self.url, f"{length} bytes from {start}", "its end before that") from error
 
     def read_whole(self, key: str, *, limit: int) -> bytes:
-        return self._download(key, "", partial(take_whole, key=key, url=self.url, limit=limit))
+        return self._download(
+            key, "", partial(take_whole, key=key, url=self.url, limit=limit, limiter=self._calls.limiter)
+        )
 
     def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
         if len(data) > MAX_PUT:
             raise UsageError(f"{len(data)} bytes are more than one PUT takes ({MAX_PUT}); upload them in parts")
         ways = self._ways(if_absent)
-        crc = crc32_of(data) if ways[0][1] else ""
+        checksum = self._calls.checksum.of(data) if ways[0][1] else ""
         for conditional, checked in ways:
             try:
-                self._calls.attempt(partial(self._put, key, data, crc if checked else "", conditional))
+                self._calls.attempt(partial(self._put, key, data, checksum if checked else "", conditional))
             except foreign_errors() as error:
                 if conditional and is_exists(error):
                     return False
@@ -161,7 +167,8 @@ class S3Store:
         }
         self.options.add_storage(request, key)
         if calls.sends_checksums:
-            request["ChecksumAlgorithm"] = "CRC32"  # `verify --checksums` goes on comparing it
+            # As it was written: `verify --checksums` goes on comparing it.
+            request["ChecksumAlgorithm"] = cast("ChecksumAlgorithmType", calls.checksum.name)
         try:
             answer = calls.attempt(lambda client: client.copy_object(**request))
         except foreign_errors() as error:
@@ -204,15 +211,15 @@ class S3Store:
     def close(self) -> None:
         self._calls.close()
 
-    def _put(self, key: str, data: bytes | memoryview, crc: str, conditional: bool, client: S3Client) -> None:
+    def _put(self, key: str, data: bytes | memoryview, checksum: str, conditional: bool, client: S3Client) -> None:
         request: PutObjectRequestTypeDef = {
             "Bucket": self._calls.bucket,
             "Key": self._calls.key(key),
-            "Body": body_of(data),
+            "Body": self._calls.body(data),
         }
         self.options.add_storage(request, key)
-        if crc:
-            request["ChecksumCRC32"] = crc
+        if checksum:
+            request[self._calls.checksum.field] = checksum  # type: ignore[literal-required]
         if conditional:
             request["IfNoneMatch"] = "*"
         answer = client.put_object(**request)

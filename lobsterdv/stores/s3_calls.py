@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from lobsterdv.errors import KeyMissing, LobsterError, NoBucket, Unreachable
+from lobsterdv.stores.bandwidth import Limiter
+from lobsterdv.stores.checksums import checksum_named
 from lobsterdv.stores.keys import check_key
-from lobsterdv.stores.s3_client import Connection, connect
+from lobsterdv.stores.s3_client import Connection, body_of, connect
 from lobsterdv.stores.s3_errors import Request, code_of, foreign_errors, is_repeatable, translate
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
 
@@ -35,8 +37,10 @@ class S3Calls:
         self.bucket = options.bucket
         self.url = f"s3://{options.bucket}" + (f"/{options.prefix}" if options.prefix else "")
         self.prefix = f"{options.prefix}/" if options.prefix else ""
+        self.checksum = checksum_named(options.checksum)
         self.sends_checksums = options.checksum != "none"
         self.sends_conditions = True
+        self.limiter = Limiter(options.max_bandwidth) if options.max_bandwidth else None
         self._credentials = credentials
         self._connection = Connection(client, identify=lambda: "") if client is not None else None
         self._lent = client is not None  # and then not ours to close
@@ -100,6 +104,10 @@ class S3Calls:
             self._bucket_seen = True
         return found
 
+    def body(self, data: bytes | memoryview) -> IO[bytes]:
+        """``data`` to send, within the limit of bytes a second."""
+        return body_of(data, self.limiter, signed=self.options.payload_signing)
+
     def note_version(self, version: str) -> None:
         """Of a write's answer. A bucket whose versioning is suspended says ``null``, and overwrites."""
         self.keeps_versions = version not in ("", "null")
@@ -132,5 +140,6 @@ class S3Calls:
     def _request(self, action: str, key: str) -> Request:
         connection = self._connection
         region = self.options.region or (connection.client.meta.region_name if connection else "")
-        identify = connection.identify if connection else (lambda: "")
-        return Request(self.url, self.bucket, action, key, region or "", identify)
+        if connection is None:
+            return Request(self.url, self.bucket, action, key, region or "", identify=lambda: "")
+        return Request(self.url, self.bucket, action, key, region or "", connection.identify, connection.key_id)

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import IO, TYPE_CHECKING, Literal, cast
 
+from lobsterdv.stores.bandwidth import SLICE, Limiter
+from lobsterdv.stores.s3_additions import add_to_requests
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
+from lobsterdv.stores.s3_role import assume_role, sts_client
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
 
@@ -23,15 +29,16 @@ class Connection:
 
     client: S3Client
     identify: Callable[[], str]
+    key_id: Callable[[], str] = lambda: ""
+    """The same, without asking anybody."""
 
 
 def connect(options: S3Options, credentials: S3Credentials | None) -> Connection:
     """A client for ``options``; the AWS chain finds the credentials when none are given.
 
-    Raises botocore's errors (an unknown profile, for one); the caller translates them.
+    Raises ConfigError, and botocore's errors (an unknown profile, for one), which the caller translates.
     """
-    from botocore.config import Config  # noqa: PLC0415  start-up time: 0.1-0.5 s CPU
-    from botocore.handlers import add_expect_header  # noqa: PLC0415  with botocore
+    from botocore.handlers import add_expect_header  # noqa: PLC0415  start-up time: 0.1-0.5 s CPU
     from botocore.session import Session  # noqa: PLC0415  with botocore; `import boto3` costs half as much again
 
     session = Session(profile=options.profile or None)
@@ -39,42 +46,94 @@ def connect(options: S3Options, credentials: S3Credentials | None) -> Connection
         session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token or None)
     if options.region:
         session.set_config_variable("region", options.region)
+    if options.role_arn:
+        assume_role(session, options, _general(options))
+    client = cast(
+        "S3Client",
+        session.create_client(
+            "s3",
+            endpoint_url=options.endpoint_url or None,
+            verify=options.ca_bundle or None,
+            config=_general(options).merge(_of_s3(options)),
+        ),
+    )
+    # "Expect: 100-continue" costs a round trip a PUT, and a second where a server never answers it.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
+    add_to_requests(client, options)
+    return Connection(client, cache(partial(_identity, session, options)), partial(_key_id, session))
+
+
+def _general(options: S3Options) -> Config:
+    """How any service is asked."""
+    from botocore.config import Config  # noqa: PLC0415  with botocore
+
+    proxies: dict[str, str] | None = None  # those of the environment
+    if options.proxies:
+        proxies = {} if options.proxies == "none" else {"http": options.proxies, "https": options.proxies}
+    return Config(
+        connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        retries={"total_max_attempts": options.attempts, "mode": options.retry_mode},
+        max_pool_connections=max(10, options.concurrency + 4),
+        tcp_keepalive=True,
+        proxies=proxies,
+        # None leaves it to the AWS configuration.
+        use_dualstack_endpoint=options.dualstack or None,
+        use_fips_endpoint=options.fips or None,
+    )
+
+
+def _of_s3(options: S3Options) -> Config:
+    from botocore import UNSIGNED  # noqa: PLC0415  with botocore
+    from botocore.config import Config  # noqa: PLC0415  with botocore
+
     addressing: Literal["auto", "path", "virtual"] = options.addressing
     if addressing == "auto" and options.endpoint_url:
         addressing = "path"
-    config = Config(
-        signature_version="s3v4",
-        connect_timeout=options.connect_timeout,
-        read_timeout=options.read_timeout,
-        retries={"total_max_attempts": options.attempts, "mode": "adaptive"},
-        max_pool_connections=max(10, options.concurrency + 4),
-        tcp_keepalive=True,
-        # Our own CRC32 travels in a header: trailers break rclone and radosgw, and cost a copy.
+    return Config(
+        signature_version=UNSIGNED if options.anonymous else "s3v4",
+        # Our own checksum travels in a header: trailers break rclone and radosgw, and cost a copy.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={
-            # SHA-256 of every body would be a third of the CPU of an upload; the CRC32 and our digests stay.
-            "payload_signing_enabled": False,
+            # SHA-256 of every body would be a third of the CPU of an upload; the checksum and our digests stay.
+            "payload_signing_enabled": options.payload_signing,
             "addressing_style": addressing,
             "use_accelerate_endpoint": options.accelerate,
         },
     )
-    client = cast("S3Client", session.create_client("s3", endpoint_url=options.endpoint_url or None, config=config))
-    # "Expect: 100-continue" costs a round trip a PUT, and a second where a server never answers it.
-    client.meta.events.unregister("before-call.s3", add_expect_header)
-
-    def identify() -> str:
-        found = session.get_credentials()
-        if found is None or not found.access_key:
-            return ""
-        return f"access key {found.access_key[:4]}… ({found.method})"
-
-    return Connection(client, identify)
 
 
-def body_of(data: bytes | memoryview) -> IO[bytes]:
-    """``data`` as the body of a request. Good for one request and botocore's own repeats of it."""
-    return cast("IO[bytes]", _Body(data))  # botocore calls the four methods below
+def _identity(session: Session, options: S3Options) -> str:
+    """An ARN, where AWS tells it at once, else what can be said of the key. Asked only when something went wrong."""
+    if options.anonymous:
+        return "an anonymous request"
+    if session.get_credentials() is not None and not options.endpoint_url:
+        from botocore.config import Config  # noqa: PLC0415  with botocore
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  with botocore
+
+        quick = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1, "mode": "standard"})
+        try:
+            answer = sts_client(session, options, _general(options).merge(quick)).get_caller_identity()
+            return str(answer["Arn"])
+        except (BotoCoreError, ClientError, KeyError):
+            pass
+    return _key_id(session)
+
+
+def _key_id(session: Session) -> str:
+    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415  with botocore
+
+    found = session.get_credentials()
+    if found is None or (isinstance(found, RefreshableCredentials) and found.refresh_needed()):
+        return ""  # what would be asked for first
+    return f"access key {found.access_key[:4]}… ({found.method})" if found.access_key else ""
+
+
+def body_of(data: bytes | memoryview, limiter: Limiter | None = None, *, signed: bool = False) -> IO[bytes]:
+    """``data`` as the body of a request. Good for one request and botocore's own repeats of it. ``signed`` when
+    botocore reads it for the signature before it sends it: the limiter counts what is sent."""
+    return cast("IO[bytes]", _Body(data, limiter, signed))  # botocore calls the four methods below
 
 
 class _Body:
@@ -84,15 +143,23 @@ class _Body:
     never finish. Slices restart the clock.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: bytes | memoryview, limiter: Limiter | None, signed: bool) -> None:
         self._view = memoryview(data).cast("B")
         self._at = 0
+        self._limiter = limiter
+        self._signed = signed
+        self._passes = 0  # with a signature each first of two is for its hash
 
     def __len__(self) -> int:
         return len(self._view)
 
     def read(self, amount: int = -1) -> memoryview:
+        if self._at == 0:
+            self._passes += 1
         end = len(self._view) if amount < 0 else self._at + amount
+        if self._limiter is not None and not (self._signed and self._passes % 2):
+            end = min(end, self._at + SLICE)
+            self._limiter.take(max(0, min(end, len(self._view)) - self._at))
         piece = self._view[self._at : end]
         self._at += len(piece)
         return piece

@@ -7,39 +7,66 @@ botocore pass through ``scrubbed``, and an identity is an ARN or four characters
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from lobsterdv.errors import (
     Archived,
+    BadSignature,
+    ClockSkew,
     ConfigError,
+    ConnectTimeout,
     CredentialsError,
     Denied,
+    ExpiredCredentials,
+    HostUnknown,
+    IncompleteCredentials,
     KeyMissing,
+    KmsDenied,
+    KmsKeyDisabled,
+    KmsKeyError,
+    KmsKeyMissing,
     LobsterError,
     NoBucket,
+    NoCredentials,
     NotARemote,
+    ObjectLocked,
+    PayerWanted,
+    ProxyFailed,
+    ReadTimeout,
     Throttled,
+    TlsFailed,
+    UnknownAccessKey,
     Unreachable,
     WrongRegion,
 )
 from lobsterdv.redaction import redacted
 
-_CREDENTIALS: Final = {
-    "InvalidAccessKeyId": "the access key is not known there",
-    "InvalidClientTokenId": "the access key is not known there",
-    "UnrecognizedClientException": "the access key is not known there",
-    "AuthFailure": "the access key was not accepted",
-    "SignatureDoesNotMatch": "the secret key does not belong to the access key",
-    "ExpiredToken": "the session token has expired",
-    "ExpiredTokenException": "the session token has expired",
-    "TokenRefreshRequired": "the session token has expired",
-    "RequestExpired": "the session token has expired",
-    "InvalidToken": "the session token is not valid",
-    "MissingAuthenticationToken": "the request carried no credentials",
-    "RequestTimeTooSkewed": "the clock of this machine differs from the server's by more than 15 minutes",
+_CREDENTIALS: Final[Mapping[str, tuple[type[CredentialsError], str]]] = {
+    "InvalidAccessKeyId": (UnknownAccessKey, "the access key is not known there"),
+    "InvalidClientTokenId": (UnknownAccessKey, "the access key is not known there"),
+    "UnrecognizedClientException": (UnknownAccessKey, "the access key is not known there"),
+    "AuthFailure": (UnknownAccessKey, "the access key was not accepted"),
+    "SignatureDoesNotMatch": (BadSignature, "the secret key does not belong to the access key"),
+    "ExpiredToken": (ExpiredCredentials, "the session token has expired"),
+    "ExpiredTokenException": (ExpiredCredentials, "the session token has expired"),
+    "TokenRefreshRequired": (ExpiredCredentials, "the session token has expired"),
+    "RequestExpired": (ExpiredCredentials, "the session token has expired"),
+    "InvalidToken": (CredentialsError, "the session token is not valid"),
+    "MissingAuthenticationToken": (NoCredentials, "the request carried no credentials"),
+    "MissingSecurityHeader": (NoCredentials, "the request carried no credentials"),
+    "RequestTimeTooSkewed": (
+        ClockSkew,
+        "the clock of this machine differs from the server's by more than 15 minutes",
+    ),
+}
+_KMS: Final[Mapping[str, tuple[type[KmsKeyError], str]]] = {
+    "KMS.DisabledException": (KmsKeyDisabled, "its KMS key is disabled"),
+    "KMS.KMSInvalidStateException": (KmsKeyDisabled, "its KMS key is not usable: disabled, or about to be deleted"),
+    "KMS.NotFoundException": (KmsKeyMissing, "there is no such KMS key in the bucket's region"),
+    "KMS.InvalidKeyUsageException": (KmsKeyError, "the KMS key is not one that encrypts symmetrically"),
 }
 _THROTTLED: Final = frozenset(
     {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"}
@@ -48,32 +75,41 @@ _REGION: Final = frozenset({"PermanentRedirect", "TemporaryRedirect", "Authoriza
 _REPEATABLE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted", "BadDigest", "429"})
 _NO_KEY: Final = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
 # By class name, looked up along the class's ancestors: what happened, in words.
-_UNANSWERED: Final = {
-    "NoCredentialsError": ("credentials", "no credentials were found"),
-    "PartialCredentialsError": ("credentials", "the credentials are incomplete"),
-    "ProfileNotFound": ("credentials", "no such profile"),
-    "SSOError": ("credentials", "the single sign-on session is missing or has expired"),
-    "LoginError": ("credentials", "the login session is missing or has expired"),
-    "TokenRetrievalError": ("credentials", "the session token could not be had"),
-    "CredentialRetrievalError": ("credentials", "the credentials could not be had"),
-    "RefreshWithMFAUnsupportedError": ("credentials", "the credentials need a new MFA code"),
-    "MetadataRetrievalError": ("credentials", "the machine's role could not be read"),
-    "ConfigParseError": ("config", "the AWS configuration cannot be read"),
-    "ConfigNotFound": ("config", "the AWS configuration cannot be read"),
-    "InvalidConfigError": ("config", "the AWS configuration is not valid"),
-    "ParamValidationError": ("config", "not valid for S3"),
-    "ValidationError": ("config", "not valid for S3"),
-    "NoRegionError": ("config", "no region is configured"),
-    "InvalidProxiesConfigError": ("config", "the proxy settings are not valid"),
-    "SSLError": ("network", "TLS failed"),
-    "ProxyConnectionError": ("network", "the proxy did not connect"),
-    "ConnectTimeoutError": ("network", "the connection timed out"),
-    "ReadTimeoutError": ("network", "the server did not answer in time"),
-    "EndpointConnectionError": ("network", "no connection"),
-    "ConnectionClosedError": ("network", "the connection was closed"),
-    "ResponseParserError": ("network", "the answer is not S3's"),
+_UNANSWERED: Final[Mapping[str, tuple[type[LobsterError], str]]] = {
+    "NoCredentialsError": (NoCredentials, "no credentials were found"),
+    "PartialCredentialsError": (IncompleteCredentials, "the credentials are incomplete"),
+    "ProfileNotFound": (CredentialsError, "no such profile"),
+    "SSOError": (ExpiredCredentials, "the single sign-on session is missing or has expired"),
+    "LoginError": (ExpiredCredentials, "the login session is missing or has expired"),
+    "TokenRetrievalError": (ExpiredCredentials, "the session token could not be had"),
+    "CredentialRetrievalError": (CredentialsError, "the credentials could not be had"),
+    "RefreshWithMFAUnsupportedError": (ExpiredCredentials, "the credentials need a new MFA code"),
+    "MetadataRetrievalError": (CredentialsError, "the machine's role could not be read"),
+    "ConfigParseError": (ConfigError, "the AWS configuration cannot be read"),
+    "ConfigNotFound": (ConfigError, "the AWS configuration cannot be read"),
+    "InvalidConfigError": (ConfigError, "the AWS configuration is not valid"),
+    "ParamValidationError": (ConfigError, "not valid for S3"),
+    "ValidationError": (ConfigError, "not valid for S3"),
+    "NoRegionError": (ConfigError, "no region is configured"),
+    "InvalidProxiesConfigError": (ConfigError, "the proxy settings are not valid"),
+    "SSLError": (TlsFailed, "TLS failed"),
+    "ProxyConnectionError": (ProxyFailed, "the proxy did not connect"),
+    "ConnectTimeoutError": (ConnectTimeout, "the connection timed out"),
+    "ReadTimeoutError": (ReadTimeout, "the server did not answer in time"),
+    "EndpointConnectionError": (Unreachable, "no connection"),
+    "ConnectionClosedError": (Unreachable, "the connection was closed"),
+    "ResponseParserError": (Unreachable, "the answer is not S3's"),
 }
-_SAID_WHO: Final = re.compile(r"User: (?P<who>arn:[^\s\"']+) is not authorized to perform: (?P<what>[A-Za-z0-9:*]+)")
+_DENIED: Final = frozenset(
+    {"AccessDenied", "AllAccessDisabled", "AccountProblem", "403", "Forbidden", "401", "Unauthorized"}
+)
+_SAID_WHO: Final = re.compile(
+    r"User: (?P<who>arn:[^\s\"']+) is not authorized to perform: (?P<what>[A-Za-z0-9:*]+)"
+    r"(?: on resource: [\"']?(?P<on>arn:[^\s\"']+))?"
+)
+_SAID_WHY: Final = re.compile(r"\b(?:because|with an explicit deny)\b.*")
+_LOCKED: Final = re.compile(r"object.?lock|\bWORM\b|retention|legal hold", re.IGNORECASE)
+_PAYER: Final = re.compile(r"requester.?pays|request.?payer", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +122,8 @@ class Request:
     key: str
     region: str
     identify: Callable[[], str]
+    key_id: Callable[[], str] = lambda: ""
+    """What can be said of the access key without asking anybody."""
 
 
 def foreign_errors() -> tuple[type[Exception], ...]:
@@ -157,41 +195,76 @@ def _response(error: Exception) -> dict[str, Any]:
 
 def _answered(error: Exception, request: Request) -> LobsterError:
     code, status, message = code_of(error), status_of(error), scrubbed(_message(error))
-    url, action = request.url, request.action
+    url, action, key = request.url, request.action, request.key
     actual = _region_of(error)
     if code in _CREDENTIALS:
-        return CredentialsError(url, f"{_CREDENTIALS[code]} ({code})")
+        kind, words = _CREDENTIALS[code]
+        return kind(
+            url, f"{words}{_clocks(error) if kind is ClockSkew else ''} ({code})", action, key, request.key_id()
+        )
+    if code in _KMS:
+        unusable, words = _KMS[code]
+        return unusable(url, action, key, f"{words}: {message}")
     if code == "NoSuchBucket" or (status == HTTPStatus.NOT_FOUND and action == "s3:ListBucket"):
-        return NoBucket(url, request.bucket)
+        return NoBucket(url, request.bucket, request.region)
     if code in _REGION or (code in ("400", "403") and actual not in ("", request.region)):
         return WrongRegion(url, request.region, actual)
     if code == "InvalidObjectState":
-        return Archived(url, request.key)
+        return Archived(url, key)
     if status == HTTPStatus.NOT_FOUND and code in _NO_KEY:
-        return KeyMissing(request.key, url)
+        return KeyMissing(key, url)
     if code in _THROTTLED or status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        return Throttled(url, action)
-    if code in ("AccessDenied", "AllAccessDisabled", "AccountProblem", "403", "Forbidden", "401", "Unauthorized"):
-        said = _SAID_WHO.search(_message(error))
-        if said:
-            return Denied(url, said["what"], request.key, said["who"])
-        return Denied(url, action, request.key, _identity(request))
+        return Throttled(url, action, key)
+    if code in _DENIED or (status == HTTPStatus.FORBIDDEN and _LOCKED.search(message)):
+        return _refused(error, request)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unreachable(url, action, f"the server answered {status} {code}: {message}")
-    return NotARemote(url, f"it answered {status} {code} to {action} on {request.key or 'the bucket'}: {message}")
+        return Unreachable(url, action, f"the server answered {status} {code}: {message}", key)
+    return NotARemote(url, f"it answered {status} {code} to {action} on {key or 'the bucket'}: {message}")
+
+
+def _refused(error: Exception, request: Request) -> Denied:
+    """403: what lacks, for whom and why, as far as the server says."""
+    message = _message(error)
+    if _LOCKED.search(message):
+        return ObjectLocked(request.url, request.action, request.key)
+    if _PAYER.search(message):
+        return PayerWanted(request.url, request.action, request.key)
+    said, why = _SAID_WHO.search(message), _SAID_WHY.search(message)
+    reason = scrubbed(why[0])[:160].rstrip(".") if why else ""
+    action = said["what"] if said else request.action
+    on = request.key
+    if said and said["on"] and action.startswith(("kms:", "sts:")):
+        on = said["on"]
+    kind = KmsDenied if action.startswith("kms:") else Denied
+    return kind(request.url, action, on, said["who"] if said else _identity(request), reason)
+
+
+def _clocks(error: Exception) -> str:
+    """Both times, where the server tells them."""
+    facts = _response(error).get("Error", {})
+    here, there = facts.get("RequestTime"), facts.get("ServerTime")
+    return f": {scrubbed(str(here))} here, {scrubbed(str(there))} there" if here and there else ""
 
 
 def _unanswered(error: Exception, request: Request) -> LobsterError:
     kind, words = next(
         (_UNANSWERED[known.__name__] for known in type(error).__mro__ if known.__name__ in _UNANSWERED),
-        ("network", type(error).__name__),
+        (Unreachable, type(error).__name__),
     )
+    if _is_name_unknown(error):
+        kind, words = HostUnknown, "no connection, its name is not known"
     detail = f"{words}: {scrubbed(str(error))}"
-    if kind == "credentials":
-        return CredentialsError(request.url, detail)
-    if kind == "config":
-        return ConfigError(request.url, detail)
-    return Unreachable(request.url, request.action, detail)
+    if issubclass(kind, CredentialsError):
+        return kind(request.url, detail, request.action, request.key)
+    if issubclass(kind, Unreachable):
+        return kind(request.url, request.action, detail, request.key)
+    return ConfigError(request.url, detail)
+
+
+def _is_name_unknown(error: Exception) -> bool:
+    """What urllib3 said of it, which botocore keeps."""
+    inner = getattr(error, "kwargs", {}).get("error")
+    return any(known.__name__ == "NameResolutionError" for known in type(inner).__mro__)
 
 
 def _region_of(error: Exception) -> str:

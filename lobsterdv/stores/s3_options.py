@@ -29,8 +29,9 @@ class S3Options:
 
     ``attempts`` counts the first one. ``checksum`` "auto" sends a CRC32 the server verifies until it says
     that it cannot. ``addressing`` "auto" is virtual-hosted on AWS and path style at custom endpoints,
-    which seldom have a name in the DNS for every bucket. ``storage_class`` is that of keys below ``class_prefix``; all
-    others stay in the server's own.
+    which seldom have a name in the DNS for every bucket. ``max_bandwidth`` is in bytes a second, 0 for no
+    limit. ``proxies`` is a URL, or "none" to pass by even those of the environment. ``storage_class`` is that of keys
+    below ``class_prefix``; all others stay in the server's own.
     """
 
     bucket: str = ""
@@ -45,12 +46,28 @@ class S3Options:
     connect_timeout: float = 10
     read_timeout: float = 60
     attempts: int = 5
-    checksum: Literal["auto", "crc32", "none"] = "auto"
+    checksum: Literal["auto", "crc32", "crc64nvme", "xxhash128", "none"] = "auto"
     storage_class: str = ""
     class_prefix: str = ""
     sse: str = ""
     kms_key_id: str = ""
+    sse_c_key_file: str = ""
+    acl: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    requester_pays: bool = False
     accelerate: bool = False
+    dualstack: bool = False
+    fips: bool = False
+    retry_mode: Literal["adaptive", "standard", "legacy"] = "adaptive"
+    payload_signing: bool = False
+    max_bandwidth: int = 0
+    proxies: str = ""
+    ca_bundle: str = ""
+    anonymous: bool = False
+    role_arn: str = ""
+    external_id: str = ""
+    role_session_name: str = ""
+    mfa_serial: str = ""
 
     def __post_init__(self) -> None:
         if "@" in self.endpoint_url:
@@ -59,6 +76,25 @@ class S3Options:
             raise ConfigError("endpoint_url", "it must begin with https:// or http://")
         if min(self.part_size, self.concurrency, self.attempts) < 1:
             raise ConfigError("S3 options", "part_size, concurrency and attempts are at least 1")
+        for problem, is_so in self._contradictions().items():
+            if is_so:
+                raise ConfigError("S3 options", problem)
+
+    def _contradictions(self) -> dict[str, bool]:
+        """What S3 or botocore would refuse, or do without saying so, by what is wrong with it."""
+        own = bool(self.endpoint_url)
+        return {
+            "accelerate is of AWS's own endpoints; unset endpoint_url": self.accelerate and own,
+            "accelerate does not take bucket names with dots": self.accelerate and "." in self.bucket,
+            "accelerate has no FIPS endpoints": self.accelerate and self.fips,
+            "dualstack and fips are of AWS's own endpoints; unset endpoint_url": own and (self.dualstack or self.fips),
+            "anonymous requests have no role": self.anonymous and bool(self.role_arn),
+            "anonymous requests cannot be requester_pays: nobody would pay": self.anonymous and self.requester_pays,
+            "kms_key_id needs sse: aws:kms or aws:kms:dsse": bool(self.kms_key_id) and self.sse == "AES256",
+            "sse and sse_c_key_file exclude each other": bool(self.sse) and bool(self.sse_c_key_file),
+            "kms_key_id and sse_c_key_file exclude each other": bool(self.kms_key_id) and bool(self.sse_c_key_file),
+            "external_id and mfa_serial need role_arn": bool(self.external_id or self.mfa_serial) and not self.role_arn,
+        }
 
     def add_storage(
         self,
@@ -71,7 +107,9 @@ class S3Options:
         if self.sse:
             request["ServerSideEncryption"] = cast("ServerSideEncryptionType", self.sse)
         if self.kms_key_id:
+            request["ServerSideEncryption"] = cast("ServerSideEncryptionType", self.sse or "aws:kms")
             request["SSEKMSKeyId"] = self.kms_key_id
+        if (self.kms_key_id or self.sse == "aws:kms") and self.sse != "aws:kms:dsse":  # which knows no bucket keys
             request["BucketKeyEnabled"] = True
 
 

@@ -6,22 +6,20 @@ is no journal to lose. A part counts as sent when its checksum there equals that
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import threading
-import zlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import LobsterError
 from lobsterdv.stores.parts import check_all_sent, check_part, count_parts
 from lobsterdv.stores.s3_calls import READ, WRITE, S3Calls
-from lobsterdv.stores.s3_client import body_of
 from lobsterdv.stores.s3_errors import code_of, foreign_errors, is_exists, is_unsupported
 from lobsterdv.stores.s3_options import part_size_for
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import ChecksumAlgorithmType
     from mypy_boto3_s3.type_defs import (
         CompletedPartTypeDef,
         CreateMultipartUploadOutputTypeDef,
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
         UploadPartOutputTypeDef,
         UploadPartRequestTypeDef,
     )
-
-
-def crc32_of(data: bytes | memoryview) -> str:
-    """The CRC-32 of ``data`` as S3 writes it: base64 of four big-endian bytes."""
-    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode("ascii")
 
 
 class S3Upload:
@@ -59,20 +52,20 @@ class S3Upload:
             if "UploadId" not in created:
                 raise calls.not_s3(WRITE)
             self._id = created["UploadId"]
-            self._noted = created.get("ChecksumAlgorithm") == "CRC32"
+            self._noted = created.get("ChecksumAlgorithm") == calls.checksum.name
         self._checked = calls.sends_checksums
 
     def send(self, number: int, data: bytes | memoryview) -> None:
         check_part(number, len(data), size=self._size, part_size=self.part_size)
         if self._there:
             return
-        crc = crc32_of(data) if self._checked else ""
+        checksum = self._calls.checksum.of(data) if self._checked else ""
         before = self._before.get(number)
-        if before is not None and _same(before, data, crc):
-            self._note(number, before["ETag"], crc)
+        if before is not None and _same(before, data, self._calls.checksum.field, checksum):
+            self._note(number, before["ETag"], checksum)
             return
         try:
-            answer = self._calls.attempt(partial(self._put_part, number, data, crc))
+            answer = self._calls.attempt(partial(self._put_part, number, data, checksum))
         except foreign_errors() as error:
             if code_of(error) == "NoSuchUpload" and self._value_is_there():
                 self._there = True
@@ -80,7 +73,7 @@ class S3Upload:
             raise self._calls.translated(error, WRITE, self._key) from error
         if "ETag" not in answer:
             raise self._calls.not_s3(WRITE)
-        self._note(number, answer["ETag"], crc)
+        self._note(number, answer["ETag"], checksum)
 
     def complete(self) -> None:
         if self._there:
@@ -119,10 +112,10 @@ class S3Upload:
     def suspend(self) -> None:
         pass  # the parts stay for ListParts to find; a bucket's lifecycle rule removes those that nobody goes on with
 
-    def _note(self, number: int, etag: str, crc: str) -> None:
+    def _note(self, number: int, etag: str, checksum: str) -> None:
         part: CompletedPartTypeDef = {"PartNumber": number + 1, "ETag": etag}
-        if self._noted and crc:
-            part["ChecksumCRC32"] = crc
+        if self._noted and checksum:
+            part[self._calls.checksum.field] = checksum  # type: ignore[literal-required]
         with self._lock:
             self._parts[number] = part
 
@@ -171,7 +164,7 @@ class S3Upload:
             }
             options.add_storage(request, self._key)
             if self._calls.sends_checksums:
-                request["ChecksumAlgorithm"] = "CRC32"
+                request["ChecksumAlgorithm"] = cast("ChecksumAlgorithmType", self._calls.checksum.name)
             return client.create_multipart_upload(**request)
 
         try:
@@ -182,16 +175,18 @@ class S3Upload:
         self._calls.sends_checksums = False
         return self._calls.ask(WRITE, self._key, create)
 
-    def _put_part(self, number: int, data: bytes | memoryview, crc: str, client: S3Client) -> UploadPartOutputTypeDef:
+    def _put_part(
+        self, number: int, data: bytes | memoryview, checksum: str, client: S3Client
+    ) -> UploadPartOutputTypeDef:
         request: UploadPartRequestTypeDef = {
             "Bucket": self._calls.bucket,
             "Key": self._calls.key(self._key),
             "UploadId": self._id,
             "PartNumber": number + 1,
-            "Body": body_of(data),
+            "Body": self._calls.body(data),
         }
-        if crc:
-            request["ChecksumCRC32"] = crc
+        if checksum:
+            request[self._calls.checksum.field] = checksum  # type: ignore[literal-required]
         return client.upload_part(**request)
 
     def _value_is_there(self) -> bool:
@@ -206,11 +201,11 @@ class S3Upload:
         return found["ContentLength"] == self._size
 
 
-def _same(part: PartTypeDef, data: bytes | memoryview, crc: str) -> bool:
-    """The part there has these bytes: by its CRC32, or by an ETag that happens to be their MD5.
+def _same(part: PartTypeDef, data: bytes | memoryview, field: str, checksum: str) -> bool:
+    """The part there has these bytes: by its checksum, or by an ETag that happens to be their MD5.
 
     An ETag that is something else (encryption) merely sends the part again.
     """
-    if crc and part.get("ChecksumCRC32"):
-        return part["ChecksumCRC32"] == crc
+    if checksum and part.get(field):
+        return bool(part[field] == checksum)  # type: ignore[literal-required]
     return part["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -13,7 +13,7 @@ import zstandard
 
 from lobsterdv.digest import digest_of, listing_digest
 from lobsterdv.formats.columns import compress, encode_columns, pack_integers
-from lobsterdv.formats.config import REMOTE_KEYS, parse_config
+from lobsterdv.formats.config import parse_config
 from lobsterdv.formats.layout import Marker, encode_marker, name_in_key, parse_marker
 from lobsterdv.formats.listing import Entry, EntryType, Listing, encode_listing, parse_listing
 from lobsterdv.formats.manifest import (
@@ -29,6 +29,7 @@ from lobsterdv.formats.manifest import (
 from lobsterdv.formats.pack import Packed, encode_pack_index, parse_pack_index
 from lobsterdv.formats.pointer import Pointer, encode_pointer, parse_pointer
 from lobsterdv.formats.record import Record, encode_record, parse_record
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
 from lobsterdv.formats.table import Content, Extent, StoredObject, Table, encode_table
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
 from lobsterdv.stores.open import parse_url

@@ -10,20 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobsterdv.errors import ConfigError, FormatError, UnknownFormat
-from lobsterdv.formats.config import (
-    KEYS,
-    REMOTE_KEYS,
-    Layer,
-    Scope,
-    check_remote_name,
-    check_value,
-    dump_config,
-    environment_layer,
-    merge,
-    parse_config,
-    parse_size,
-    trust_line,
-)
+from lobsterdv.formats.config import Layer, dump_config, environment_layer, merge, parse_config
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import KEYS, check_remote_name, check_value
+from lobsterdv.formats.values import Scope, parse_size
 from lobsterdv.formats.yamlio import load_mapping
 from tests.formats.strategies import damaged, mappings, moderate, values
 
@@ -62,10 +52,11 @@ def test_who_named_an_endpoint_is_remembered_and_trust_is_for_one_place() -> Non
     private = parse('trusted: ["lab s3://b/p http://good"]\nremotes:\n  lab:\n    region: x\n')
     config = merge([tracked, private])
     assert config.remotes["lab"].endpoint_scope == "tracked"
-    assert trust_line("lab", "s3://b/p", "http://evil") not in config.trusted
-    assert trust_line("lab", "s3://b/p", "http://good") in config.trusted
+    assert config.remotes["lab"].trust_line == "lab s3://b/p http://evil"
+    assert config.remotes["lab"].trust_line not in config.trusted
     mine = parse("remotes:\n  lab:\n    endpoint_url: http://good\n")
     assert merge([tracked, mine]).remotes["lab"].endpoint_scope == "private"
+    assert merge([tracked, private, mine]).remotes["lab"].trust_line in config.trusted
 
 
 @pytest.mark.parametrize(

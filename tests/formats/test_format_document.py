@@ -10,8 +10,9 @@ import pytest
 import lobsterdv
 from lobsterdv.digest import LISTING_CONTEXT, digest_of, listing_digest
 from lobsterdv.formats.columns import decompress
-from lobsterdv.formats.config import KEYS, REMOTE_KEYS
 from lobsterdv.formats.pointer import KINDS
+from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.settings import KEYS
 from lobsterdv.formats.table import Table, encode_table
 from tests.data.samples import FORMAT_1, frozen
 

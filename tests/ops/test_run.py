@@ -75,6 +75,24 @@ def test_a_command_that_fails_keeps_nothing(raw: Lab) -> None:
     assert list(kept_runs(raw.project.cache)) == []
 
 
+def test_without_in_nothing_was_read(raw: Lab) -> None:
+    """No lineage is invented: not of the datasets that happen to be there, changed or not."""
+    raw.write("raw.csv", b"edited\n")
+    report = go(raw, sys.executable, "-c", "open('new.csv', 'w').write('x')", outputs=["new.csv"], params={"n": 1})
+    assert report.inputs == [] and not report.failures
+    made = pointer(raw, "new.csv")
+    assert made.inputs == () and made.run is not None and made.run["params"] == {"n": 1}
+
+
+def test_what_a_failed_command_left_is_said_and_stays(raw: Lab) -> None:
+    double(raw)
+    code = "import sys, os; open('double.csv', 'w').write('half'); open('new', 'w').write('x'); os.remove('raw.csv');"
+    report = go(raw, sys.executable, "-c", code + "sys.exit(1)", outputs=["double.csv", "new", "raw.csv", "never"])
+    assert {left.path: left.state for left in report.left} == {"double.csv": "changed", "new": "new", "raw.csv": "gone"}
+    assert raw.path("double.csv").read_text() == "half" and not raw.path("new.ldv.yaml").exists()
+    assert {left.path for left in go(raw, "false").left} == {"double.csv", "raw.csv"}, "without --out, all datasets"
+
+
 def test_a_signal_is_128_and_its_number(raw: Lab) -> None:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert go(raw, sys.executable, "-c", code).exit_code == 137

@@ -203,6 +203,21 @@ def test_paths_choose_what_is_shown_not_how_it_is_counted(lab: Lab, scribe: Scri
     assert counted(lab, "data").sizes.logical == 200
 
 
+def test_one_version_of_a_dataset_is_counted_by_its_name(lab: Lab) -> None:
+    lab.write("a", b"one")
+    lab.add("a")
+    lab.commit("first")
+    lab.push()
+    lab.write("a", b"three")
+    lab.add("a")
+    lab.commit("second")
+    lab.push()
+    sizes = {
+        name: [v.sizes.logical for d in counted(lab, name).datasets for v in d.versions] for name in ("a", "a@HEAD~1")
+    }
+    assert sizes == {"a": [3, 5], "a@HEAD~1": [3]}
+
+
 def test_paths_that_the_catalog_does_not_know(lab: Lab, scribe: Scribe) -> None:
     scribe.push("x", file_table("v", [100], Extent(StoredObject(digest_of(b"w"), 100), 0, 1)), "2026-01-01T00:00:00Z")
     lab.write("new.bin", "n")
