@@ -14,7 +14,7 @@ from lobsterdv.errors import NotAProject
 from lobsterdv.events import Observer, silent
 from lobsterdv.formats.aws_config import profile_settings
 from lobsterdv.formats.config import Config, Layer, Remote, environment_layer, merge, parse_config, with_profiles
-from lobsterdv.formats.settings import EMBEDDED
+from lobsterdv.formats.settings import EMBEDDED, check_remote_value
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index
@@ -117,6 +117,15 @@ def open_remote(remote: Remote, config: Config, *, root: Path, variables: Mappin
     if refused is not None:
         raise refused
     return open_store(place, s3_options(remote, place, root=root))
+
+
+def open_place(url: str, settings: Mapping[str, Value], *, name: str, variables: Mapping[str, str]) -> Store:
+    """The store at a URL that the user typed, with settings as of a remote called ``name``: it needs no project, and
+    no trust beyond their word, but for an endpoint that is not encrypted. Raises ConfigError, Unencrypted."""
+    checked = {key: check_remote_value(name, key, value, "flag", source=name) for key, value in settings.items()}
+    layer = Layer("flag", "command line", {}, {name: {"url": url, **checked}})
+    config = with_profiles(merge([layer]), lambda profile: aws_settings(variables, profile))
+    return open_remote(config.remotes[name], config, root=Path(), variables=variables)
 
 
 def flag_layer(settings: Mapping[str, Value]) -> Layer:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 START_TIMEOUT_S = 60
+GUEST = "arn:aws:iam::000000000000:user/guest"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Server:
     endpoint_url: str
     access_key: str
     secret_key: str
+    guest: S3Credentials | None = None
+    """Of somebody who may do nothing but what a bucket's policy allows to ``GUEST``, where the server has such."""
 
     @property
     def credentials(self) -> S3Credentials:
@@ -130,8 +133,14 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
         "credentials": [{"accessKey": access, "secretKey": secret}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
+    guest = S3Credentials(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_hex(20))
+    other = {
+        "name": "guest",
+        "credentials": [{"accessKey": guest.access_key, "secretKey": guest.secret_key}],
+        "actions": [],
+    }
     kms = {"default_provider": "local", "providers": {"local": {"type": "local", "enableOnDemandCreate": True}}}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity], "kms": kms}))
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity, other], "kms": kms}))
     (folder / "volumes").mkdir()
     command = [weed, "-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=volumes"]
     command += [f"-master.port={port + 1}", f"-master.port.grpc={port + 11}", "-master.telemetry=false"]
@@ -141,7 +150,7 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
     # Not in our range and on fixed ports otherwise, which a second server on this machine would need too.
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
     settings = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "WEED_S3_SSE_KEY": "any"}
-    server = Server("seaweedfs", f"http://127.0.0.1:{port}", access, secret)
+    server = Server("seaweedfs", f"http://127.0.0.1:{port}", access, secret, guest)
     with running(command, folder, server, environment=settings):
         yield server
 

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from lobsterdv import workers
-from lobsterdv.blobs.intake import Incoming, Intake
+from lobsterdv.blobs.incoming import Incoming
+from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.zframes import decode_frames

@@ -252,6 +252,12 @@ def _uncommitted_tag(error: Refused, at: Situation) -> list[Remedy]:
             Remedy(at.words.ldv("tag", "--rev", "HEAD", path, "NAME"), "names the one that is committed")]  # fmt: skip
 
 
+def _foreign_bucket(error: Refused, at: Situation) -> list[Remedy]:
+    again = at.words.ldv("remote", "create", "s3://ANOTHER-NAME")
+    return [Remedy(again, "a name that nobody has: put your lab's in front"),
+            Remedy("export AWS_PROFILE=NAME", "if it belongs to another account of yours")]  # fmt: skip
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
@@ -263,6 +269,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "exists": _exists,
     "expired": _expired,
     "foreign": _copied,
+    "foreign-bucket": _foreign_bucket,
     "forget-current": _forget_current,
     "forget-shared": _forget_shared,
     "git-tracked": _git_tracked,

@@ -1,5 +1,5 @@
-"""The commands of ``lobsterdv remote``: add, configure, list, default, remove, trust, gc, cost, tier. Only the last
-three talk to a remote."""
+"""The commands of ``lobsterdv remote``: what is configured, and gc. Those about buckets are in ``remote_setup``, about
+storage classes in ``tiering``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
+from lobsterdv.cli.remote_setup import create_command, doctor_command, policy_command
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.tiering import cost_command, tier_command
 from lobsterdv.cli.words import following, quote, safe
@@ -23,7 +24,7 @@ REPORT = "lobsterdv.ops.remotes:RemotesReport"
 @common
 @click.pass_context
 def remote_command(ctx: click.Context) -> Done | None:
-    """Add, configure, list, choose, remove, trust or clean remotes.
+    """Create, add, configure, list, choose, remove, trust, examine or clean remotes.
 
     A remote is an S3 bucket and prefix, or a folder. They are written into .lobsterdv.yaml, which git shares;
     credentials never are. Without a subcommand the remotes are listed.
@@ -161,14 +162,7 @@ def gc_command(
 
 
 for _command in (
-    add_command,
-    configure_command,
-    list_command,
-    default_command,
-    remove_command,
-    trust_command,
-    gc_command,
-    cost_command,
-    tier_command,
-):
+    add_command, create_command, configure_command, list_command, default_command, remove_command, trust_command,
+    gc_command, policy_command, doctor_command, cost_command, tier_command,
+):  # fmt: skip
     remote_command.add_command(_command)

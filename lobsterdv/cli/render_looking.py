@@ -90,7 +90,7 @@ def remotes_listed(report: RemotesReport, words: Words) -> Done:
 
 
 def examined(report: DoctorReport, paint: Paint) -> Done:
-    colour = {"ok": "green", "warning": "yellow", "failed": "red"}
+    colour = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": ""}
     width = max(len(finding.name) for finding in report.findings)
     lines = []
     for finding in report.findings:

@@ -14,7 +14,7 @@ from typing import Final
 
 from lobsterdv.events import Observer, Warned, silent
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 _SCHEMA: Final = """
 create table seen (
   place text primary key, saved_ns integer not null, digest blob not null, state blob not null
@@ -32,6 +32,7 @@ create table archives (
   store_id text not null, version blob not null, state text not null, until text not null,
   primary key (store_id, version)
 ) without rowid;
+create table capabilities (store text primary key, at real not null, facts text not null) without rowid;
 """
 # Views and triggers first; what SQLite made for itself (its names begin with sqlite_) goes with its table.
 _OURS_TO_DROP: Final = """

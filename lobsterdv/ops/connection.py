@@ -8,8 +8,10 @@ from lobsterdv.blobs.remote import Remote, create_marker, read_marker
 from lobsterdv.errors import KeyMissing, NotARemote
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.layout import MARKER, Marker
+from lobsterdv.index.capable import load_capabilities
 from lobsterdv.index.pushed import forget_marker, load_marker, save_marker
 from lobsterdv.ops.context import Project
+from lobsterdv.stores.base import Adapts
 
 
 def connect(project: Project, config: RemoteConfig, *, create: bool = False, jobs: int | None = None) -> Remote:
@@ -19,6 +21,8 @@ def connect(project: Project, config: RemoteConfig, *, create: bool = False, job
     """
     store = project.store(config)
     place = config.place
+    if isinstance(store, Adapts):
+        store.adapt(load_capabilities(project.index, place, project.now()))
     marker = _remembered(project, place, config)
     if marker is None:
         marker = read_marker(store)

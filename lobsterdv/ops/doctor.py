@@ -21,7 +21,8 @@ from lobsterdv.git import git_version
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import ATTRIBUTES
 
-State = Literal["ok", "warning", "failed"]
+State = Literal["ok", "warning", "failed", "unknown"]
+"""``unknown``: it may not be asked, or the server does not know it."""
 _LOW_SPACE = 5 * 1000**3
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from lobsterdv.stores.capabilities import Capabilities
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -41,6 +43,14 @@ class TellsChecksums(Protocol):
     def crc32(self, key: str) -> int | None:
         """The CRC-32 of the whole value as the store computed it from the bytes it took in; None when it has none for
         this one. Raises as ``Store.head``."""
+
+
+@runtime_checkable
+class Adapts(Protocol):
+    """A store that can leave out what its server was seen not to do."""
+
+    def adapt(self, capabilities: Capabilities) -> None:
+        """Go on without what ``capabilities`` say is not there; what they do not tell is tried as before."""
 
 
 class Upload(Protocol):

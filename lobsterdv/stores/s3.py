@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import RESTORING, Stat
+from lobsterdv.stores.capabilities import Capabilities
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
@@ -210,6 +211,17 @@ class S3Store:
 
     def close(self) -> None:
         self._calls.close()
+
+    @property
+    def calls(self) -> S3Calls:
+        """Its connection, for what is about the bucket and not about keys."""
+        return self._calls
+
+    def adapt(self, capabilities: Capabilities) -> None:
+        """As Adapts promises."""
+        self._calls.sends_conditions &= capabilities.conditional_put is not False
+        if self.options.checksum == "auto":
+            self._calls.sends_checksums &= capabilities.crc32 != "refused"
 
     def _put(self, key: str, data: bytes | memoryview, checksum: str, conditional: bool, client: S3Client) -> None:
         request: PutObjectRequestTypeDef = {

@@ -41,7 +41,7 @@ class S3Calls:
         self.sends_checksums = options.checksum != "none"
         self.sends_conditions = True
         self.limiter = Limiter(options.max_bandwidth) if options.max_bandwidth else None
-        self._credentials = credentials
+        self.credentials = credentials
         self._connection = Connection(client, identify=lambda: "") if client is not None else None
         self._lent = client is not None  # and then not ours to close
         self._connecting = threading.Lock()
@@ -93,6 +93,7 @@ class S3Calls:
     def translated(self, error: Exception, action: str, key: str) -> LobsterError:
         """Our error for botocore's. The first missing key makes sure that the bucket is there at all."""
         found = translate(error, self._request(action, key))
+        self.note_date(getattr(error, "response", None))
         # A HEAD's 404 has no body, so it says nothing of the bucket; an S3 code does.
         if isinstance(found, KeyMissing) and not self._bucket_seen and code_of(error) != "NoSuchKey":
             try:
@@ -120,6 +121,19 @@ class S3Calls:
         """Wait before attempt ``number + 1``: random, up to 0.2 s, 0.4 s, ... 5 s."""
         time.sleep(random.uniform(0, min(0.1 * 2**number, 5)))
 
+    def identity(self) -> str:
+        """What requests are signed with, and where the chain found that; for people. Asks nobody; empty without
+        credentials."""
+        try:
+            return self._connected().key_id()
+        except foreign_errors() as error:
+            raise translate(error, self._request("connect", "")) from error
+
+    def meeting(self) -> tuple[str, str]:
+        """The endpoint and the region that requests go to. Sends nothing."""
+        meta = self._connected().client.meta
+        return meta.endpoint_url, meta.region_name or ""
+
     def close(self) -> None:
         if self._connection is not None and not self._lent:
             self._connection.client.close()
@@ -133,7 +147,7 @@ class S3Calls:
 
     def _connect(self) -> Connection:
         try:
-            return connect(self.options, self._credentials)
+            return connect(self.options, self.credentials)
         except foreign_errors() as error:
             raise translate(error, self._request("connect", "")) from error
 

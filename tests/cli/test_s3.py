@@ -66,7 +66,9 @@ def test_add_to_remote(lab: Desk, moto: Server, bucket: str) -> None:
 def test_a_bucket_that_is_not_there(lab: Desk, moto: Server, bucket: str) -> None:
     remote(lab, moto, "s3://no-such-bucket-here/lab")
     printed = lab.ldv("push", code=4)
-    assert f"fix: aws s3 mb s3://no-such-bucket-here --endpoint-url {moto.endpoint_url}" in printed.err
+    assert (
+        f"fix: lobsterdv remote create s3://no-such-bucket-here/lab --endpoint-url {moto.endpoint_url}" in printed.err
+    )
     assert lab.json("push", code=4)["errors"][0]["type"] == "NoBucket"
 
 
