@@ -10,6 +10,7 @@ from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.digest import Digest
 from lobsterdv.errors import (
+    Archived,
     ContentError,
     CorruptContent,
     LobsterError,
@@ -19,6 +20,7 @@ from lobsterdv.errors import (
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.entries import Entry
+from lobsterdv.ops.archives import archived_error, note_readable
 from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
@@ -131,16 +133,21 @@ def _bring_all(
             heavy, light = light + heavy, []
         brought = dict(zip(light, workers.each(lambda d: bring(d, alone), light, jobs=room.jobs), strict=True))
         brought.update((d, bring(d, room)) for d in heavy)
+    readable: list[Digest] = []
     for selection in incomplete:
         outcome = brought[selection.dataset][selection.below]
         if isinstance(outcome, Brought):
             report.fetched.append(_row(selection, outcome.new_files, outcome.new_bytes))
             report.entries[selection] = outcome.entries
+            readable.append(selection.dataset.pointer.digest)
         else:
             dataset = selection.dataset
+            if isinstance(outcome, Archived):
+                outcome = archived_error(project, room, dataset, outcome)
             if isinstance(outcome, MissingContent):
                 outcome = explained(room, dataset.path, dataset.pointer.digest, outcome)
             report.failures.append(Failure(dataset.path, outcome))
+    note_readable(project, room, readable)
     observer(Finished("fetching"))
 
 
