@@ -183,6 +183,7 @@ class Cache:
         with durable.translating(folder):
             try:
                 self.plain_path(digest).rename(folder / f"{digest.hex()}.{secrets.token_hex(4)}")
+                durable.sync_folder(folder)
             except FileNotFoundError:
                 pass
         return CorruptContent(name, "the cache", str(digest), str(actual))

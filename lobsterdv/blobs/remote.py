@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lobsterdv import workers
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.grace import GRACE_S
+from lobsterdv.blobs.graves import Graves
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import (
     ContentError,
@@ -55,6 +56,7 @@ class Remote:
     marker: Marker
     jobs: int
     grace_s: float = GRACE_S
+    graves: Graves = field(default_factory=Graves, repr=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -88,7 +90,8 @@ def manifests(remote: Remote, version: Digest, *, name: str, is_directory: bool)
     """Every valid manifest of a version: kept ones first, then those only the remote has.
 
     Damaged ones are passed over; when there is none left, ends with CorruptContent if one was damaged
-    and with MissingContent if there was none at all. Consume it as far as needed. Raises RemoteError.
+    and with MissingContent if there was none at all, or if the version was forgotten: a kept manifest would lead to
+    its bytes until they are collected. Consume it as far as needed. Raises RemoteError.
     """
     problem: ContentError | FormatError = MissingContent(name, str(version), remote.url)
     given: set[Digest] = set()
@@ -114,6 +117,8 @@ def manifests(remote: Remote, version: Digest, *, name: str, is_directory: bool)
         except (CorruptContent, KeyMissing) as error:
             problem = error if isinstance(error, CorruptContent) else problem
             continue
+        if remote.graves.hold(remote.store, version):
+            raise MissingContent(name, str(version), remote.url)
         yield digest, manifest
     raise problem
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from lobsterdv.blobs.graves import listed
 from lobsterdv.blobs.heads import require
 from lobsterdv.blobs.remote import Remote
-from lobsterdv.digest import Digest, digest_of, parse_hex
+from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, KeyMissing
-from lobsterdv.formats.layout import FORGOTTEN, forgotten_prefix, tombstone_key
+from lobsterdv.formats.layout import forgotten_prefix, tombstone_key
 from lobsterdv.formats.tombstone import Tombstone, encode_tombstone, parse_tombstone
 from lobsterdv.formats.yamlio import MAX_BYTES
 
 
 def forgotten(room: Remote) -> set[Digest]:
-    """Every version that has a tombstone. One listing."""
-    found = set()
-    for stat in room.store.list(FORGOTTEN):
-        name, slash, _ = stat.key.removeprefix(FORGOTTEN).partition("/")
-        try:
-            found |= {parse_hex(name, what=stat.key)} if slash else set()
-        except FormatError:
-            continue
-    return found
+    """Every version that has a tombstone, as of now. One listing."""
+    return listed(room.store)
 
 
 def tombstone_of(room: Remote, version: Digest) -> Tombstone | None:

@@ -88,7 +88,7 @@ def stats_command(session: Session, paths: tuple[str, ...], remote: str | None, 
 
     Of every version that was pushed: its files (logical), less files that are there already (identical), less parts
     that earlier versions stored (dedupe), less what compression saves (zstd), makes what it added (stored). Only
-    catalog and manifests are read. With PATH, or -v, each version has a line.
+    catalog and manifests are read. With PATH, or -v, each version has a line; PATH@REV is one.
     """
     from lobsterdv.cli.render_stats import counted  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.stats import stats  # noqa: PLC0415 - start-up time

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lobsterdv import errors
 from lobsterdv.cli.refusals import refusal
+from lobsterdv.cli.remedies_s3 import ANSWERS
 from lobsterdv.cli.situation import Remedy, Situation
 from lobsterdv.cli.words import quote, short
 from lobsterdv.errors import LobsterError
@@ -88,6 +89,8 @@ def _config(error: errors.ConfigError, at: Situation) -> list[Remedy]:
         return [Remedy(f"unset {error.source}")]
     if "project id" in error.problem:
         return [Remedy(at.words.ldv("init"), "gives it one")]
+    if "belongs to a machine" in error.problem and error.source == "remote configure":
+        return [Remedy(at.again("--private"), "keeps it to this clone")]
     if error.source.endswith(".yaml"):
         return [Remedy(f"${{EDITOR:-vi}} {at.words.arg(error.source)}", "docs/format.md lists every key")]
     return [Remedy(at.words.ldv(at.command or "remote add", "--help"))]
@@ -194,62 +197,6 @@ def _not_a_remote(error: errors.NotARemote, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("remote", "list"), "is the URL right?")]
 
 
-def _unreachable(error: errors.Unreachable, at: Situation) -> list[Remedy]:
-    if not error.url.startswith("s3:"):
-        return [Remedy(f"df -h {quote(error.url.removeprefix('file://'))}", "is it mounted, and is there space?")]
-    ask = Remedy(at.words.ldv("doctor"), "asks every remote")
-    return [ask, Remedy(at.words.ldv("remote", "list"), "shows their URLs")]
-
-
-def _denied(error: errors.Denied, at: Situation) -> list[Remedy]:
-    if not error.url.startswith("s3:"):
-        return [Remedy(f"ls -ld {quote(error.url.removeprefix('file://'))}", "you may not read or write there")]
-    ask = f"who you are; its owner grants {error.action}"
-    policy = at.words.ldv("remote", "policy", quote(at.remote(error.url).name), "--role", _role_for(error.action))
-    return [
-        Remedy("aws sts get-caller-identity", ask),
-        Remedy(policy, "what its owner gives you"),
-        Remedy("export AWS_PROFILE=NAME", "to be someone else"),
-    ]
-
-
-def _role_for(action: str) -> str:
-    """The least role that may do it."""
-    from lobsterdv.stores.bucket.permissions import ROLES, permissions  # noqa: PLC0415 - start-up time
-
-    return next((role for role in ROLES if any(p.action == action for p in permissions(role))), "admin")
-
-
-def _credentials(error: errors.CredentialsError, at: Situation) -> list[Remedy]:
-    return [
-        Remedy("aws configure", "keeps an access key"),
-        Remedy("aws sso login", "with single sign-on"),
-        Remedy("export AWS_PROFILE=NAME", "uses another profile"),
-    ]
-
-
-def _no_bucket(error: errors.NoBucket, at: Situation) -> list[Remedy]:
-    endpoint = at.remote(error.url).endpoint_url
-    options = ["--endpoint-url", quote(endpoint)] if endpoint else []
-    return [
-        Remedy(at.words.ldv("remote", "create", quote(error.url), *options), "makes it, and protects it"),
-        Remedy(at.words.ldv("remote", "list"), "is the name right?"),
-    ]
-
-
-def _wrong_region(error: errors.WrongRegion, at: Situation) -> list[Remedy]:
-    place = at.remote(error.url)
-    endpoint = ["--endpoint-url", quote(place.endpoint_url)] if place.endpoint_url else []
-    region = ["--region", quote(error.actual or "REGION")]
-    again = at.words.ldv("remote", "add", place.name, quote(error.url), *endpoint, *region)
-    return [Remedy(f"{at.words.ldv('remote', 'remove', place.name)} && {again}")]
-
-
-def _throttled(error: errors.Throttled, at: Situation) -> list[Remedy]:
-    gently = ("-j", "2") if at.command in ("push", "fetch", "pull") else ()
-    return [Remedy(at.again(*gently), "goes on where it stopped")]
-
-
 def _untrusted(error: errors.Untrusted, at: Situation) -> list[Remedy]:
     return [
         Remedy(
@@ -292,6 +239,7 @@ def _any(error: LobsterError, at: Situation) -> list[Remedy]:
 Entry = Callable[[Any, Situation], list[Remedy]]
 TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     LobsterError: _any,
+    **ANSWERS,
     errors.Forgotten: _forgotten,
     errors.UsageError: _usage,
     errors.NotAProject: _not_a_project,
@@ -314,12 +262,6 @@ TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     errors.CorruptContent: _corrupt,
     errors.KeyMissing: _key_missing,
     errors.NotARemote: _not_a_remote,
-    errors.Unreachable: _unreachable,
-    errors.Denied: _denied,
-    errors.CredentialsError: _credentials,
-    errors.NoBucket: _no_bucket,
-    errors.WrongRegion: _wrong_region,
-    errors.Throttled: _throttled,
     errors.Untrusted: _untrusted,
     errors.Unencrypted: _unencrypted,
     errors.WouldOverwrite: _would_overwrite,

@@ -18,6 +18,7 @@ from lobsterdv.cli.options import (
 )
 from lobsterdv.cli.paths import all_named, targets
 from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.slow import with_hint
 from lobsterdv.cli.words import duration, quote
 
 
@@ -70,7 +71,8 @@ def push_command(
         plain=plain,
         observer=session.observer,
     )
-    return pushed(report, session.words, duration(session.seconds), verbose=session.verbose)
+    done = pushed(report, session.words, duration(session.seconds), verbose=session.verbose)
+    return with_hint(done, session, report.remote, sum(row.new_bytes for row in report.versions))
 
 
 @verb("fetch", report="lobsterdv.ops.fetch:FetchReport")
@@ -110,7 +112,8 @@ def fetch_command(
         observer=session.observer,
     )
     failures = [f for f in report.failures if not (ignore_missing and isinstance(f.error, MissingContent))]
-    return fetched(report, failures, session.words, rev, duration(session.seconds))
+    done = fetched(report, failures, session.words, rev, duration(session.seconds))
+    return with_hint(done, session, report.remote, sum(row.new_bytes for row in report.fetched))
 
 
 @verb("pull", report="lobsterdv.ops.pull:PullReport")
@@ -148,7 +151,8 @@ def pull_command(
         jobs=jobs,
         observer=session.observer,
     )
-    return pulled(report, session.words, paths=wanted, took=duration(session.seconds))
+    done = pulled(report, session.words, paths=wanted, took=duration(session.seconds))
+    return with_hint(done, session, report.fetch.remote, sum(row.new_bytes for row in report.fetch.fetched))
 
 
 def _check(

@@ -65,15 +65,18 @@ def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | N
 
 
 def _move_to(trash: Path, plan: Plan) -> None:
+    """Their names there are on the disk before anything takes their place here."""
+    folders = {(trash / path).parent for path in plan.unsaved} if _is_folder(plan.place) else {trash.parent}
+    for folder in sorted(folders):
+        durable.make_folder(folder)
     if _is_folder(plan.place):  # whatever the version is: a file or a link in its place is taken as it is
         with Ground(plan.place) as ground:
             for path in plan.unsaved:
-                (trash / path).parent.mkdir(parents=True, exist_ok=True)
                 ground.take(path, trash / path)
     else:
-        trash.parent.mkdir(parents=True, exist_ok=True)
         with Ground(plan.place.parent) as ground:
             ground.take(plan.place.name, trash)
+    durable.sync_all(sorted(folders), jobs=8)
 
 
 def _place_tree(plan: Plan, stage: Path) -> None:
@@ -104,6 +107,7 @@ def _place_files(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
             mode = (plan.place / entry.path).lstat().st_mode
             on = entry.type is EntryType.EXECUTABLE
             (plan.place / entry.path).chmod(mode | (mode & 0o444) >> 2 if on else mode & ~0o111, follow_symlinks=True)
+        ground.sync()
 
 
 def _prefixes(path: str, new: Set[str]) -> Iterator[str]:

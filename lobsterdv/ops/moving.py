@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from lobsterdv.ops.setting_aside import set_aside
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, safe_path
 from lobsterdv.signature import signature_of
-from lobsterdv.worktree.ground import Ground
+from lobsterdv.worktree.ground import Ground, carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,8 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
     if plan.unsaved:
         trash = set_aside(project, dataset.path, "remove --data", now=project.now())
         with durable.translating(place):
-            trash.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(place, trash)
+            carry(place, trash)
+            durable.sync_folder(place.parent)
         return trash
     with durable.translating(place):
         if place.is_dir() and not place.is_symlink():

@@ -13,6 +13,7 @@ from lobsterdv.ops.context import Project
 from lobsterdv.ops.journal import staging_folder
 from lobsterdv.ops.plan import make_plan
 from lobsterdv.ops.setting_aside import set_aside
+from lobsterdv.worktree.ground import carry
 
 
 def replace_data(
@@ -55,6 +56,5 @@ def _make_room(project: Project, name: str, target: Path, stage: Path, observer:
             target.rename(stage / "old")
         return
     trash = set_aside(project, name, "save", now=project.now())
-    trash.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(target, trash)
+    carry(target, trash)
     observer(Warned(f"{name} had unsaved changes; they are in {trash}"))

@@ -16,6 +16,7 @@ from lobsterdv.formats.table import Content, Table
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Selected, pointers, select
+from lobsterdv.ops.forgotten import explained
 from lobsterdv.ops.resolve import entries_below, entries_of
 
 
@@ -51,7 +52,7 @@ def open_stream(
                 continue
             return cast(BinaryIO, io.BufferedReader(RemoteFile(room, content, name=name), buffer_size=64 << 10))
     except (MissingContent, CorruptContent) as error:
-        problem = error
+        problem = explained(room, name, pointer.digest, error)
     raise problem
 
 

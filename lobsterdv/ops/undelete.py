@@ -8,7 +8,6 @@ nothing left in it is forgotten.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from lobsterdv.ops.restoring import restore_version
 from lobsterdv.ops.setting_aside import set_aside
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import safe_path
+from lobsterdv.worktree.ground import carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +141,7 @@ def _restore_files(project: Project, row: Trashed, entry: TrashEntry, *, force: 
         if taken:
             aside = set_aside(project, row.path, "undelete --force", now=project.now())
             for _, target in taken:
-                away = aside / target.relative_to(place) if target != place else aside
-                away.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(target, away)
-            durable.sync_folder(aside.parent)
+                carry(target, aside / target.relative_to(place) if target != place else aside)
         for file, target in pairs:
             if target != place:
                 place_of(project, str(target.relative_to(project.root)))  # never through a link
@@ -163,7 +160,7 @@ def _bring(file: Path, target: Path, name: str) -> None:
     except OSError:  # another file system, or one without hard links
         if os.path.lexists(target):
             raise WouldOverwrite(name, f"something came to lie at {target.name}") from None
-        shutil.move(file, target)
+        carry(file, target)
     durable.sync_folder(target.parent)
     file.unlink(missing_ok=True)
 

@@ -25,6 +25,7 @@ class Ground:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._open: dict[str, int] = {}
+        self._changed: set[str] = set()
 
     def __enter__(self) -> Ground:
         return self
@@ -40,6 +41,7 @@ class Ground:
         folder, _, name = path.rpartition("/")
         with durable.translating(self._root / path):
             os.rename(finished, name, dst_dir_fd=self._folder(folder, make=True))
+        self._changed.add(folder)
 
     def make_folder(self, path: str) -> None:
         """Make an empty folder and its parents."""
@@ -55,7 +57,7 @@ class Ground:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                shutil.move(self._root / path, target)
+                _carry_across(self._root / path, target)
 
     def remove(self, path: str) -> None:
         """Remove a file or link. No error when it is gone."""
@@ -63,6 +65,7 @@ class Ground:
         with durable.translating(self._root / path):
             try:
                 os.unlink(name, dir_fd=self._folder(folder))
+                self._changed.add(folder)
             except FileNotFoundError:
                 pass
 
@@ -75,7 +78,14 @@ class Ground:
                 os.rmdir(name, dir_fd=self._folder(folder))
             except OSError:
                 return
+            self._changed.add(folder)
             path = folder
+
+    def sync(self) -> None:
+        """Bring the names of all folders that were changed here to the disk. Raises LocalIOError."""
+        there = [self._root / path for path in sorted(self._changed) if (self._root / path).is_dir()]
+        durable.sync_all(there, jobs=8)
+        self._changed.clear()
 
     def _folder(self, path: str, *, make: bool = False) -> int:
         known = self._open.get(path)
@@ -92,6 +102,7 @@ class Ground:
                 if not make:
                     raise
                 os.mkdir(name, dir_fd=above)
+                self._changed.add(parent)
                 descriptor = os.open(name, _FOLDER, dir_fd=above)
         if len(self._open) >= _OPEN_FOLDERS:
             for other in [p for p in self._open if p and not path.startswith(p + "/")]:
@@ -103,6 +114,35 @@ class Ground:
         descriptor = self._open.pop(path, None)
         if descriptor is not None:
             os.close(descriptor)
+
+
+def carry(source: Path, target: Path) -> None:
+    """Move a file, link or folder to ``target``, whose folder is made; its new name is on the disk when this returns.
+
+    Across file systems the copy is on the disk before the original goes. Raises OSError, LocalIOError.
+    """
+    durable.make_folder(target.parent)
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _carry_across(source, target)
+    durable.sync_folder(target.parent)
+
+
+def _carry_across(source: Path, target: Path) -> None:
+    if source.is_symlink() or not source.is_dir():
+        shutil.copy2(source, target, follow_symlinks=False)
+        copied = [] if target.is_symlink() else [target]
+    else:
+        shutil.copytree(source, target, symlinks=True)
+        copied = [target, *(path for path in target.rglob("*") if not path.is_symlink())]
+    durable.sync_all([*copied, target.parent], jobs=8)
+    if source.is_symlink() or not source.is_dir():
+        source.unlink()
+    else:
+        shutil.rmtree(source)
 
 
 def folds_case(folder: Path) -> bool:

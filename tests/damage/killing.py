@@ -8,6 +8,7 @@ sync (``lobsterdv.sync``).
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -52,15 +53,16 @@ NEVER = Fault()
 
 
 class Said(NamedTuple):
-    """How a command ended: exit code (-1: killed), the JSON document or text it printed, seconds, MiB it used at most,
-    and how many steps it took when they were counted."""
+    """How a command ended: exit code (-1: killed), the JSON document or text it printed, seconds by the clock and of
+    work (``cpu_s``), MiB it used at most, and how many steps it took when they were counted."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mib: float
-    steps: int = 0
+    steps: int
+    cpu_s: float
 
     @property
     def errors(self) -> list[str]:
@@ -128,14 +130,14 @@ class Nursery:
             "blind": False,
         }
         (a,) = self._ask([{**job, "prepare": prepare, "fault": fault._asdict(), "home": str(cwd.parent)}])
-        return Said(-1 if a["killed"] else a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"], a["steps"])
+        return _said(a)
 
     def in_words(self, args: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Said:
         """Type ``lobsterdv ARGS``, as people do."""
         (answer,) = self._ask(
             [{"args": list(args), "cwd": str(cwd), "env": dict(env), "uid": 0, "limit_mib": 0, "blind": False}]
         )
-        return Said(answer["code"], answer["out"], answer["err"], answer["seconds"], answer["peak_mib"])
+        return _said(answer)
 
     def command(
         self,
@@ -169,7 +171,7 @@ class Nursery:
         common["prepare"] = prepare
         answers = self._ask([{"args": _as_json(list(args)), **common} for args in commands])
         assert may_die or not any(answer["killed"] for answer in answers), answers
-        return [Said(a["code"], a["out"], a["err"], a["seconds"], a["peak_mib"]) for a in answers]
+        return [_said(answer) for answer in answers]
 
     def _ask(self, jobs: list[dict[str, Any]]) -> list[Any]:
         assert self._process.stdin and self._process.stdout
@@ -180,6 +182,11 @@ class Nursery:
         answers = json.loads(answer)
         assert isinstance(answers, list)
         return answers
+
+
+def _said(answer: Mapping[str, Any]) -> Said:
+    code = -1 if answer["killed"] else answer["code"]
+    return Said(code, *(answer[name] for name in Said._fields[1:]))
 
 
 def _as_json(args: list[str]) -> list[str]:
@@ -198,6 +205,8 @@ def main() -> None:
     modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
     for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress", *S3]:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a child would write to every object of ours, and so copy it
     for line in sys.stdin.buffer:
         children = [_Child(job) for job in json.loads(line)]
         sys.stdout.write(json.dumps([child.wait() for child in children]) + "\n")
@@ -225,7 +234,7 @@ class _Child:
         seconds, peak_mib = time.monotonic() - self._began, usage.ru_maxrss / 1024
         return {
             "killed": killed, "code": code, "out": texts[1], "err": texts[2],
-            "seconds": seconds, "peak_mib": peak_mib, **told,
+            "seconds": seconds, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_mib": peak_mib, **told,
         }  # fmt: skip
 
 
@@ -317,7 +326,7 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     counted = _watch_steps(str(Path(job["root"]).parent), Fault(job["kill_at"], signal.SIGKILL))
     try:
-        given = {"gc": [], "merge": [job["paths"][0]] if job["paths"] else []}.get(job["verb"], [job["paths"]])
+        given = {"gc": [], "merge": job["paths"][:1], "forget": job["paths"]}.get(job["verb"], [job["paths"]])
         report = getattr(module, job["verb"])(project, *given, observer=silent, **job["more"])
         failures = [f"{f.path}: {type(f.error).__name__}: {f.error}" for f in report.failures]
     except LobsterError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ from tests.damage.oracle import Wrong, check_remote, load, restore, restore_from
 from tests.damage.story import DATASETS, Story, damages, other_of, put, tell
 from tests.ops.lab import Lab
 from tests.properties.trees import picture
+
+SOME = 3
+"""One in so many damages is tried in the default suite, all in ``make test-faults``; it goes through all kinds."""
+FORMS = [(True, SOME), *(pytest.param(silently, 1, marks=pytest.mark.faults) for silently in (False, True))]
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +49,21 @@ def restore_cache(lab: Lab, spare: Path) -> None:
     lab.reopen()
 
 
-def cases(story: Story, spare: Path) -> Iterator[tuple[str, str]]:
-    """Damage one file after the other, each in a cache that is whole otherwise; what, and how."""
+def cases(story: Story, spare: Path, *, each: int) -> Iterator[tuple[str, str]]:
+    """Damage one file after the other in ``each``-th of all ways, in a cache that is whole otherwise; what, and how."""
     cache = story.owner.project.cache.folder
+    for path, how, value in islice(every_damage(spare), 0, None, each):
+        restore_cache(story.owner, spare)
+        put(cache / path, value)
+        yield str(path), how
+
+
+def every_damage(spare: Path) -> Iterator[tuple[Path, str, bytes | None]]:
     for path in sorted(p.relative_to(spare) for p in spare.rglob("*") if p.is_file()):
         if path.parts[0] in ("lock", "projects"):  # who uses the cache: no data, see tests of gc
             continue
-        data = (spare / path).read_bytes()
-        for how, value in damages(data, other_of(spare / path, spare)):
-            restore_cache(story.owner, spare)
-            put(cache / path, value)
-            yield str(path), how
+        for how, value in damages((spare / path).read_bytes(), other_of(spare / path, spare)):
+            yield path, how, value
 
 
 def pretend_it_is_verified(lab: Lab, path: str) -> None:
@@ -74,12 +83,12 @@ def whole(lab: Lab, pointer: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.faults), True])
+@pytest.mark.parametrize(("silently", "each"), FORMS)
 def test_damaged_bytes_are_never_pushed_and_add_heals(
-    story: Story, spare: Path, silently: bool, counters: Counters
+    story: Story, spare: Path, silently: bool, each: int, counters: Counters
 ) -> None:
     tried = detected = 0
-    for path, how in cases(story, spare):
+    for path, how in cases(story, spare, each=each):
         if silently:
             pretend_it_is_verified(story.owner, path)
         shutil.rmtree(story.remote)
@@ -99,20 +108,20 @@ def test_damaged_bytes_are_never_pushed_and_add_heals(
         assert not story.owner.try_push().failures, f"{case}: add did not heal the cache"
         for dataset in DATASETS:
             assert restore(load(story.remote), story.pointers["v2", dataset]) == story.trees["v2", dataset]
-    assert tried > 60 and detected > 20
+    assert tried > 60 // each and detected > 20 // each
     counters.both("damages of a cache: detected or harmless, healed", tried)
 
 
-@pytest.mark.parametrize("silently", [pytest.param(False, marks=pytest.mark.faults), True])
+@pytest.mark.parametrize(("silently", "each"), FORMS)
 def test_damaged_bytes_are_never_checked_out_and_pull_heals(
-    story: Story, spare: Path, silently: bool, counters: Counters
+    story: Story, spare: Path, silently: bool, each: int, counters: Counters
 ) -> None:
     owner = story.owner
     shutil.rmtree(story.remote)
     story.remote.mkdir()
     owner.push()
     tried = detected = 0
-    for path, how in cases(story, spare):
+    for path, how in cases(story, spare, each=each):
         for dataset in DATASETS:
             place = owner.path(dataset)
             shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
@@ -132,5 +141,5 @@ def test_damaged_bytes_are_never_checked_out_and_pull_heals(
         owner.pull()
         for dataset in DATASETS:
             assert picture(owner.path(dataset)) == story.trees["v2", dataset], f"{case}: pull did not heal {dataset}"
-    assert tried > 60 and detected > 10
+    assert tried > 60 // each and detected > 10 // each
     counters.both("damages of a cache: detected or harmless, healed", tried)

@@ -22,7 +22,7 @@ from tests.servers import Server
 
 SHRUNK = "tests.damage.scaled:shrink"
 SIZE = 6 << 20
-POINTS = 6
+POINTS = 3
 """Kill points of each shape in the default suite; all of them, over 25 each, in ``make test-faults``."""
 
 

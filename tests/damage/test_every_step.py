@@ -28,7 +28,7 @@ REFUSALS = {
     "EMFILE": Fault(errno=errno.EMFILE, only=("open",)),
     "EXDEV": Fault(errno=errno.EXDEV, only=("os.rename", "os.link")),
 }
-POINTS = 5
+POINTS = 3
 """Of each fault of each verb in the default suite; all of them in ``make test-faults``."""
 LARGE = 300 << 10
 
@@ -44,9 +44,10 @@ def go(scene: Scene, nursery: Nursery, fault: Fault) -> Said:
 
 
 def every_step(
-    scene: Scene, nursery: Nursery, fault: Fault, counters: Counters, what: str, *, points: int | None
+    scene: Scene, nursery: Nursery, fault: Fault, counters: Counters, what: str, *, points: int | None, share: float = 1
 ) -> set[int]:
-    """The fault at up to ``points`` steps, spread evenly; returns the exit codes that were seen."""
+    """The fault at up to ``points`` steps, spread evenly over that ``share`` of all; returns the exit codes that were
+    seen."""
     check = CHECKS[scene.verb]
     scene.again()
     whole = go(scene, nursery, fault._replace(at=0))
@@ -56,7 +57,7 @@ def every_step(
     reference = check(scene, True)
     codes = set()
     step = 1 if points is None else max(1, whole.steps // points)
-    for at in range(whole.steps, 0, -step):
+    for at in range(max(1, int(whole.steps * share)), 0, -step):
         scene.again()
         case = f"{what} at step {at} of {whole.steps} of {scene.verb}"
         counters.tried(what)
@@ -99,9 +100,11 @@ def test_interrupted_here_and_there(verb: str, tmp_path: Path, nursery: Nursery,
 
 @pytest.mark.parametrize("verb", list(CHECKS))
 def test_refused_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+    """Every other refusal of each verb, at one step, another one for each."""
     scene = set_scene(verb, tmp_path, LARGE)
-    for name, fault in REFUSALS.items():
-        every_step(scene, nursery, fault, counters, f"{name} at a step", points=2)
+    for turn, (name, fault) in list(enumerate(REFUSALS.items()))[list(CHECKS).index(verb) % 2 :: 2]:
+        share = (turn + 1) / len(REFUSALS)
+        every_step(scene, nursery, fault, counters, f"{name} at a step", points=1, share=share)
 
 
 @pytest.mark.faults

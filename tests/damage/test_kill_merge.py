@@ -11,6 +11,7 @@ import pytest
 from lobsterdv.errors import ConflictedPointer
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.ops.status import Conflict
+from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache
 from tests.ops.lab import Lab
@@ -62,7 +63,11 @@ def state(lab: Lab) -> Pointer | None:
         return None
 
 
-def test_killed_everywhere(conflicted: Lab, tmp_path: Path, nursery: Nursery) -> None:
+@pytest.mark.parametrize("each", [9, pytest.param(1, marks=pytest.mark.faults)])
+def test_killed_here_and_there(
+    conflicted: Lab, tmp_path: Path, nursery: Nursery, each: int, counters: Counters
+) -> None:
+    """At every ``each``-th step; at every one in ``make test-faults``."""
     lab = conflicted
 
     def again() -> None:
@@ -73,7 +78,7 @@ def test_killed_everywhere(conflicted: Lab, tmp_path: Path, nursery: Nursery) ->
     assert not whole.failures and tree(lab) == MERGED
     merged = state(lab)
     assert merged is not None and whole.steps > 20
-    for point in range(1, whole.steps + 1):
+    for point in range(whole.steps, 0, -each):
         again()
         ended = nursery.run(lab.root, lab.env, "merge", ["tree"], kill_at=point)
         check_cache(lab.root / ".git/lobsterdv/cache")
@@ -85,6 +90,7 @@ def test_killed_everywhere(conflicted: Lab, tmp_path: Path, nursery: Nursery) ->
         if ended.killed:
             finished = nursery.run(lab.root, lab.env, "merge", ["tree"])
             assert not finished.failures, f"killed at {point}, then {finished.failures}"
+            counters.both("kill -9 at every step of merge" if each == 1 else "kill -9 at a step of merge")
         assert (state(lab), tree(lab)) == (merged, MERGED), f"killed at {point}"
     lab.reopen()
     report = lab.status()

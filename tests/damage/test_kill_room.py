@@ -20,7 +20,7 @@ from tests.ops.lab import Lab
 from tests.ops.tidying import forget_history, share, version
 from tests.properties.trees import picture
 
-KILLS = 8
+KILLS = 4
 """Kill points of each verb in the default suite; all of them in ``make test-faults``."""
 BIG = 300_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from tests.ops.lab import Lab
 from tests.properties.trees import picture
 
 Case = tuple[Path, str, bytes]
+SOME = 5
+"""One in so many damages is tried in the default suite, all in ``make test-faults``; it goes through all kinds."""
+long = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +36,21 @@ def guest(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[La
     lab.close()
 
 
-def damaged(story: Story) -> Iterator[Case]:
-    """Damage one file after the other; each is whole again before the next."""
+def damaged(story: Story, *, each: int) -> Iterator[Case]:
+    """Damage one file after the other in ``each``-th of all ways; each is whole again before the next."""
+    for path, how, value, data in islice(every_damage(story), 0, None, each):
+        put(path, value)
+        try:
+            yield path, how, data
+        finally:
+            put(path, data)
+
+
+def every_damage(story: Story) -> Iterator[tuple[Path, str, bytes | None, bytes]]:
     for path in sorted(p for p in story.remote.rglob("*") if p.is_file()):
         data = path.read_bytes()
         for how, value in damages(data, other_of(path, story.remote)):
-            put(path, value)
-            try:
-                yield path, how, data
-            finally:
-                put(path, data)
+            yield path, how, value, data
 
 
 def test_the_whole_story_is_whole(story: Story) -> None:
@@ -53,12 +62,14 @@ def test_the_whole_story_is_whole(story: Story) -> None:
         assert restore(remote, pointer) == story.trees[tag, name]
 
 
-@pytest.mark.parametrize("tag", [pytest.param("v1", marks=pytest.mark.faults), "v2"])
-def test_pull_gives_the_right_bytes_or_an_error(story: Story, guest: Lab, tag: str, counters: Counters) -> None:
+@pytest.mark.parametrize(("tag", "each"), [("v2", SOME), *(pytest.param(tag, 1, marks=long) for tag in ("v1", "v2"))])
+def test_pull_gives_the_right_bytes_or_an_error(
+    story: Story, guest: Lab, tag: str, each: int, counters: Counters
+) -> None:
     tried: Counter[str] = Counter()
     whole = load(story.remote)
     needs = {dataset: keys_for(whole, story.pointers[tag, dataset]) for dataset in DATASETS}
-    for path, how, _ in damaged(story):
+    for path, how, _ in damaged(story, each=each):
         forget_everything(guest)
         key = path.relative_to(story.remote).as_posix()
         remote = {**whole, key: path.read_bytes()} if path.exists() else {k: v for k, v in whole.items() if k != key}
@@ -86,7 +97,7 @@ def test_pull_gives_the_right_bytes_or_an_error(story: Story, guest: Lab, tag: s
                 assert failures and isinstance(failures[0], expected), f"{case}: {dataset} {failures}"
                 assert failures[0].exit_code in (1, 3, 4) and "\n" not in str(failures[0])
                 assert there is None, f"{case}: something was delivered for {dataset}"
-    assert min(tried.values()) > 10, tried
+    assert len(tried) == 7 and min(tried.values()) > 10 // each, tried
     counters.both("damages of a remote: the right bytes, or an error", sum(tried.values()))
 
 
@@ -108,13 +119,14 @@ def test_a_failed_pull_loses_nothing_and_goes_on_elsewhere(story: Story, guest: 
         guest.pull(*DATASETS, rev="v2")
 
 
-def test_a_plain_push_repairs_what_is_missing(story: Story) -> None:
+@pytest.mark.parametrize("each", [11, pytest.param(1, marks=long)])
+def test_a_plain_push_repairs_what_is_missing(story: Story, each: int) -> None:
     """What is gone, cut or too long comes back; a flipped bit of the same length is for ``verify``."""
     current = {name: story.pointers["v2", name] for name in DATASETS}
     repaired = 0
     before = {p: p.read_bytes() for p in story.remote.rglob("*") if p.is_file()}
     needs = {key for pointer in current.values() for key in keys_for(load(story.remote), pointer)}
-    for path, how, data in damaged(story):
+    for path, how, data in damaged(story, each=each):
         if path.exists() and path.stat().st_size == len(data):
             continue
         if path.name == "lobsterdv.json" and how != "deleted":
@@ -133,7 +145,7 @@ def test_a_plain_push_repairs_what_is_missing(story: Story) -> None:
         for place, bytes_before in before.items():
             if place != path and place.read_bytes() != bytes_before:
                 put(place, bytes_before)
-    assert repaired > 20
+    assert repaired > 20 // each
 
 
 def keys_for(remote: dict[str, bytes], pointer: bytes) -> set[str]:

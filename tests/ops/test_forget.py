@@ -11,6 +11,7 @@ from lobsterdv.blobs.grace import GRACE_S
 from lobsterdv.errors import Forgotten, MissingContent, Refused, UsageError
 from lobsterdv.ops.forget import ForgetReport, forget
 from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
+from lobsterdv.ops.streaming import open_stream
 from lobsterdv.ops.verify import verify_remote
 from lobsterdv.stores.memory import MemoryStore
 from tests.damage.oracle import check_cache
@@ -76,6 +77,38 @@ def fetch_failures(lab: Lab, rev: str) -> list[Exception]:
     from lobsterdv.ops.fetch import fetch
 
     return [failure.error for failure in fetch(lab.project, ["d"], rev=rev, observer=lab.observe).failures]
+
+
+def test_who_kept_its_manifest_cannot_fetch_it_either(shared: Lab, store: MemoryStore, tmp_path: Path) -> None:
+    """The objects are there until they are collected, and a clone remembered where."""
+    other = shared.clone(tmp_path / "other")
+    try:
+        other.fetch("d", rev="v1")
+        away(shared, yes=True)
+        for folder in ("packs", "files"):
+            for path in (other.project.cache.folder / folder).rglob("*"):
+                if path.is_file():
+                    path.unlink()
+        other.reopen()
+        assert [type(error) for error in fetch_failures(other, "v1")] == [Forgotten]
+        assert SECRET not in check_cache(other.project.cache.folder).values()
+    finally:
+        other.close()
+
+
+def test_what_a_push_wrote_at_that_very_moment_is_not_fetched(shared: Lab, store: MemoryStore, tmp_path: Path) -> None:
+    """It had asked for tombstones before there was one, and wrote its manifest and record after."""
+    written = {s.key: store.read_whole(s.key, limit=1 << 20) for p in ("manifests/", "catalog/") for s in store.list(p)}
+    away(shared, yes=True)
+    for key, data in written.items():
+        store.put(key, data)
+    other = shared.clone(tmp_path / "other")
+    try:
+        assert [type(error) for error in fetch_failures(other, "v1")] == [Forgotten]
+        with pytest.raises(Forgotten):
+            open_stream(other.project, "d/hers", rev="v1", observer=other.observe)
+    finally:
+        other.close()
 
 
 def test_nobody_can_push_it_again(shared: Lab, store: MemoryStore, tmp_path: Path) -> None:

@@ -11,14 +11,23 @@ import pytest
 
 from lobsterdv.errors import (
     Archived,
+    BadSignature,
+    ClockSkew,
     ConfigError,
     CredentialsError,
     Denied,
+    ExpiredCredentials,
+    HostUnknown,
+    IncompleteCredentials,
     KeyMissing,
+    KmsDenied,
     LobsterError,
     NoBucket,
+    NoCredentials,
     NotARemote,
     Throttled,
+    TlsFailed,
+    UnknownAccessKey,
     Unreachable,
     WrongRegion,
 )
@@ -71,17 +80,17 @@ def failure(use: Callable[[S3Store], object], store: S3Store) -> LobsterError:
 
 REGION = "<Region>us-west-2</Region>"
 CASES: list[tuple[Callable[[S3Store], object], Answer, type[LobsterError], str]] = [
-    (read, error(403, "InvalidAccessKeyId"), CredentialsError, "not known"),
-    (read, error(403, "SignatureDoesNotMatch"), CredentialsError, "secret key"),
-    (read, error(400, "ExpiredToken"), CredentialsError, "expired"),
-    (write, error(403, "RequestTimeTooSkewed"), CredentialsError, "clock"),
+    (read, error(403, "InvalidAccessKeyId"), UnknownAccessKey, "not known"),
+    (read, error(403, "SignatureDoesNotMatch"), BadSignature, "secret key"),
+    (read, error(400, "ExpiredToken"), ExpiredCredentials, "expired"),
+    (write, error(403, "RequestTimeTooSkewed"), ClockSkew, "clock"),
     (read, error(403, "AccessDenied"), Denied, "s3:GetObject on k to access key AKIA… (explicit)"),
     (write, error(403, "AccessDenied"), Denied, "s3:PutObject on k"),
     (list_all, error(403, "AccessDenied"), Denied, "s3:ListBucket on the bucket"),
     (
         write,
         error(403, "AccessDenied", "User: arn:aws:iam::123:user/ann is not authorized to perform: kms:Decrypt on x"),
-        Denied,
+        KmsDenied,
         "kms:Decrypt on k to arn:aws:iam::123:user/ann",
     ),
     (read, error(404, "NoSuchBucket"), NoBucket, "no bucket named lab"),
@@ -125,8 +134,8 @@ def test_each_answer_has_its_error(
     [
         (error(403, "AccessDenied"), Denied),
         (error(404, "NoSuchKey"), Denied),
-        (error(403, "ExpiredToken"), CredentialsError),
-        (error(403, "RequestTimeTooSkewed"), CredentialsError),
+        (error(403, "ExpiredToken"), ExpiredCredentials),
+        (error(403, "RequestTimeTooSkewed"), ClockSkew),
         (Answer(206, b"x"), Denied),
     ],
 )
@@ -232,15 +241,15 @@ def test_before_any_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         store.close()
 
     here = S3Options("lab", endpoint_url="http://127.0.0.1:9", region="us-east-1")
-    failing(here, CredentialsError, "no credentials")
+    failing(here, NoCredentials, "no credentials")
     failing(replace(here, profile="nobody"), CredentialsError, "profile")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS)
-    failing(here, CredentialsError, "incomplete")
+    failing(here, IncompleteCredentials, "incomplete")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     failing(here, Unreachable, "no connection")
-    failing(replace(here, endpoint_url="http://lab.invalid"), Unreachable, "no connection")
+    failing(replace(here, endpoint_url="http://lab.invalid"), HostUnknown, "no connection")
     with canned(Answer(headers=WRITTEN)) as server:
-        failing(replace(here, endpoint_url=server.url.replace("http:", "https:")), Unreachable, "TLS")
+        failing(replace(here, endpoint_url=server.url.replace("http:", "https:")), TlsFailed, "TLS")
         monkeypatch.setenv("HTTP_PROXY", "http://ann:proxy-canary@127.0.0.1:9")
         failing(replace(here, endpoint_url="http://lab.invalid"), Unreachable, "proxy(?!.*proxy-canary)")
 

@@ -64,7 +64,7 @@ const graph = cytoscape({
       style: {
         shape: "round-rectangle", label: "data(label)", "text-wrap": "wrap", "text-max-width": 1000,
         "text-valign": "center", color: colours.ink, "font-family": "system-ui, sans-serif",
-        "min-zoomed-font-size": 4, "transition-duration": 0,
+        "min-zoomed-font-size": 4,
       },
     },
     {
@@ -88,7 +88,7 @@ const graph = cytoscape({
       selector: "edge",
       style: {
         width: 1.5, "line-color": colours.edge, "target-arrow-color": colours.edge, "target-arrow-shape": "triangle",
-        "arrow-scale": 0.9, "curve-style": "bezier",
+        "arrow-scale": 0.9, "curve-style": "straight",
       },
     },
     { selector: ".faded", style: { opacity: 0.14 } },
