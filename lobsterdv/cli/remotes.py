@@ -9,6 +9,7 @@ import click
 
 from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
+from lobsterdv.cli.remote_copies import COMMANDS as COPIES
 from lobsterdv.cli.remote_setup import create_command, doctor_command, policy_command
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.cli.tiering import cost_command, tier_command
@@ -86,13 +87,17 @@ def add_command(
 
 
 @verb("list", report=REPORT)
+@click.option("--latency", is_flag=True, help="Measure how long each takes to answer, and remember it for a day.")
 @click.pass_obj
-def list_command(session: Session) -> Done:
-    """List the remotes; * marks the one that push and pull use."""
+def list_command(session: Session, latency: bool) -> Done:
+    """List the remotes; * marks the one that push and pull use.
+
+    With --latency the nearest comes first. With `fallback: nearest` fetch and pull ask in that order.
+    """
     from lobsterdv.cli.render_looking import remotes_listed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remotes import list_remotes  # noqa: PLC0415 - start-up time
 
-    return remotes_listed(list_remotes(session.project()), session.words)
+    return remotes_listed(list_remotes(session.project(), measuring=latency), session.words)
 
 
 @verb("default", report=REPORT)
@@ -163,6 +168,6 @@ def gc_command(
 
 for _command in (
     add_command, create_command, configure_command, list_command, default_command, remove_command, trust_command,
-    gc_command, policy_command, doctor_command, cost_command, tier_command,
+    gc_command, policy_command, doctor_command, cost_command, tier_command, *COPIES,
 ):  # fmt: skip
     remote_command.add_command(_command)

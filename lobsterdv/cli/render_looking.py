@@ -82,7 +82,9 @@ def remotes_listed(report: RemotesReport, words: Words) -> Done:
     for row in report.remotes:
         settings = ", ".join(f"{key}={safe(str(value))}" for key, value in row.settings.items())
         note = "on this machine only" if row.is_embedded else settings
-        rows.append(["*" if row.is_default else " ", row.name, safe(row.url), note])
+        took = "" if row.latency_ms is None else ("no answer" if row.latency_ms < 0 else f"{row.latency_ms:.1f} ms")
+        measured = [] if row.latency_ms is None else [took]
+        rows.append(["*" if row.is_default else " ", row.name, safe(row.url), *measured, note])
     hints = []
     if all(row.is_embedded for row in report.remotes):
         hints = following([words.ldv("remote", "add", "lab", "s3://BUCKET/PREFIX")])

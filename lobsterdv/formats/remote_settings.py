@@ -20,6 +20,9 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "url": Key("text", None, True, "s3://bucket/prefix or a directory"),
     "endpoint_url": Key("text", None, True, "of an S3 server other than AWS", asks=True),
     "region": Key("text", None, True, "of the bucket"),
+    "priority": Key(
+        "count", 100, True, "fetch asks remotes with lower numbers first; of equals the project's remote", most=1000
+    ),
     "profile": Key("text", None, True, "in the AWS configuration files"),
     "role_arn": Key("text", None, True, "the role that is assumed with these credentials", asks=True),
     "external_id": Key("text", None, True, "what the role's owner asks for, beside the name", asks=True),

@@ -32,6 +32,7 @@ create table archives (
   store_id text not null, version blob not null, state text not null, until text not null,
   primary key (store_id, version)
 ) without rowid;
+create table latencies (store text primary key, seconds real not null, at real not null) without rowid;
 create table capabilities (store text primary key, at real not null, facts text not null) without rowid;
 """
 # Views and triggers first; what SQLite made for itself (its names begin with sqlite_) goes with its table.

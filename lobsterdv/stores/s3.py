@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +48,11 @@ class S3Store:
         self._calls = S3Calls(options, client=client, credentials=credentials)
         self.options = options
         self.url = self._calls.url
+
+    def beside(self, bucket: str, *, region: str = "") -> S3Store:
+        """All of another bucket of the same endpoint, as the same identity. To be closed by itself."""
+        there = replace(self.options, bucket=bucket, prefix="", region=region or self.options.region)
+        return S3Store(there, client=self._calls.lent_client, credentials=self._calls.credentials)
 
     def head(self, key: str) -> Stat:
         calls = self._calls

@@ -43,7 +43,7 @@ class S3Calls:
         self.limiter = Limiter(options.max_bandwidth) if options.max_bandwidth else None
         self.credentials = credentials
         self._connection = Connection(client, identify=lambda: "") if client is not None else None
-        self._lent = client is not None  # and then not ours to close
+        self.lent_client = client  # not ours to close
         self._connecting = threading.Lock()
         self._bucket_seen = False
         self.date: float | None = None
@@ -138,7 +138,7 @@ class S3Calls:
         return meta.endpoint_url, meta.region_name or ""
 
     def close(self) -> None:
-        if self._connection is not None and not self._lent:
+        if self._connection is not None and self.lent_client is None:
             self._connection.client.close()
 
     def _connected(self) -> Connection:
