@@ -34,6 +34,7 @@ def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @all_option("What the history of all branches and tags names.")
 @click.option("--check", is_flag=True, help="Send nothing: exit 3 unless the remote holds all of it (for CI).")
 @click.option("--plain", is_flag=True, help="Store each file as one object that any tool can open (`lobsterdv url`).")
+@click.option("--storage-class", metavar="CLASS", help="Of what this push sends to S3: STANDARD_IA, GLACIER_IR, …")
 @jobs_option
 @ignore_missing_option
 @click.pass_obj
@@ -45,6 +46,7 @@ def push_command(
     everything: bool,
     check: bool,
     plain: bool,
+    storage_class: str | None,
     jobs: int | None,
     ignore_missing: bool,
 ) -> Done:
@@ -80,7 +82,7 @@ def push_command(
         return pushed_to_each(each, session.words, duration(session.seconds), verbose=session.verbose)
     remote = remotes[0] if remotes else None
     if check:
-        return _check(session, paths, remote, rev, everything, plain or ignore_missing, jobs)
+        return _check(session, paths, remote, rev, everything, plain or ignore_missing or bool(storage_class), jobs)
     report = push(
         session.project(),
         wanted,
@@ -90,6 +92,7 @@ def push_command(
         jobs=jobs,
         ignore_missing=ignore_missing,
         plain=plain,
+        storage_class=storage_class,
         observer=session.observer,
     )
     done = pushed(report, session.words, duration(session.seconds), verbose=session.verbose)
@@ -189,7 +192,9 @@ def _check(
     from lobsterdv.ops.push_check import check_push  # noqa: PLC0415 - start-up time
 
     if sending:
-        raise click.UsageError("--check sends nothing: no --plain, no --ignore-missing", click.get_current_context())
+        raise click.UsageError(
+            "--check sends nothing: no --plain, no --storage-class, no --ignore-missing", click.get_current_context()
+        )
     wanted = targets(session, paths)
     report = check_push(
         session.project(), wanted, remote=remote, rev=rev, everything=everything, jobs=jobs, observer=session.observer

@@ -40,6 +40,7 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "kms_key_id": Key("text", None, True, "the KMS key's id, ARN or alias"),
     "sse_c_key_file": Key("text", None, False, "a file with the 256-bit key that encrypts every object"),
     "acl": Key("choice", None, True, "the canned ACL of what is written", choices=_ACLS, asks=True),
+    "storage_class": Key("storage class", None, True, "of objects that are pushed: STANDARD_IA, GLACIER_IR, ..."),
     "tags": Key("tags", None, True, "of every object that is written: KEY=VALUE,..."),
     "concurrency": Key("count", 10, True, "requests at once", least=1, most=256),
     "max_bandwidth": Key("rate", 0, True, "bytes a second, up and down together; 0: no limit"),

@@ -28,7 +28,7 @@ _GROSS_SKEW_S = 900.0
 """S3 refuses requests whose time is further off."""
 
 
-_SET_CLOCK = "sudo timedatectl set-ntp on"
+_SET_CLOCK = "sudo timedatectl set-ntp true"
 
 
 class Connected(Enum):
@@ -78,10 +78,12 @@ def _tls(endpoint: str, name: str, problem: LobsterError | None) -> Finding:
         if is_loopback(endpoint):
             return Finding("TLS", "ok", "not used, and not needed: the server is this machine")
         detail = "not used: whoever is on the way can read and change what is sent"
-        return Finding("TLS", "warning", detail, f"set endpoint_url of {name} to https:// in .lobsterdv.yaml")
+        return Finding("TLS", "warning", detail, f"lobsterdv remote configure {name} --set endpoint_url=https://HOST")
     if isinstance(problem, Unreachable):
         if isinstance(problem, TlsFailed):
-            return Finding("TLS", "failed", problem.detail, "export AWS_CA_BUNDLE=FILE   (the server's authority)")
+            return Finding(
+                "TLS", "failed", problem.detail, f"lobsterdv remote configure {name} --private --set ca_bundle=FILE.pem"
+            )
         return Finding("TLS", "unknown", "nothing answered")
     return Finding("TLS", "ok", "the server's certificate was verified")
 
@@ -121,13 +123,23 @@ def _bucket(calls: S3Calls, name: str, problem: LobsterError | None, actual: str
             return [there, Finding("region", "unknown", f"requests are signed for {region}; the server does not say")]
         if actual != region:
             detail = f"the bucket is in {actual}, requests are signed for {region or 'none'}"
-            return [there, Finding("region", "warning", detail, f"set region of {name} to {actual}")]
+            return [
+                there,
+                Finding("region", "warning", detail, f"lobsterdv remote configure {name} --set region={actual}"),
+            ]
         return [there, Finding("region", "ok", actual)]
     if isinstance(problem, Denied):
         who = "lobsterdv remote policy " + name + " --role reader   (for whoever may give it)"
         return [Finding("bucket", "failed", f"it may not be listed: {problem}", who)]
     if isinstance(problem, WrongRegion):
-        return [Finding("region", "failed", str(problem), f"set region of {name} to {problem.actual or 'REGION'}")]
+        return [
+            Finding(
+                "region",
+                "failed",
+                str(problem),
+                f"lobsterdv remote configure {name} --set region={problem.actual or 'REGION'}",
+            )
+        ]
     return [Finding("bucket", "failed", str(problem), _fix(problem, name))]
 
 

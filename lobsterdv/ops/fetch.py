@@ -22,6 +22,7 @@ from lobsterdv.errors import (
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.entries import Entry
+from lobsterdv.ops.archives import archived_error, note_readable
 from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
@@ -192,6 +193,7 @@ def _bring_all(
             heavy, light = light + heavy, []
         brought = dict(zip(light, workers.each(lambda d: bring(d, alone), light, jobs=room.jobs), strict=True))
         brought.update((d, bring(d, room)) for d in heavy)
+    readable: list[Digest] = []
     failed: dict[Selected, LobsterError] = {}
     new_bytes = served = 0
     for selection in incomplete:
@@ -200,11 +202,15 @@ def _bring_all(
             new_bytes, served = new_bytes + outcome.new_bytes, served + 1
             report.fetched.append(_row(selection, outcome.new_files, outcome.new_bytes))
             report.entries[selection] = outcome.entries
+            readable.append(selection.dataset.pointer.digest)
         else:
             dataset = selection.dataset
+            if isinstance(outcome, Archived):
+                outcome = archived_error(project, room, dataset, outcome)
             if isinstance(outcome, MissingContent):
                 outcome = explained(room, dataset.path, dataset.pointer.digest, outcome)
             failed[selection] = outcome
+    note_readable(project, room, readable)
     if served:
         report.served.append(Served(name, room.url, served, new_bytes))
     observer(Finished("fetching"))

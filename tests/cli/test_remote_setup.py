@@ -156,7 +156,7 @@ def test_a_region_that_is_another(lab: Desk, aws: Any) -> None:
     lab.ldv("remote", "create", "s3://far-away", "--region", "eu-west-1")
     lab.ldv("remote", "add", "lab", "s3://far-away", "--region", "us-east-1")
     (region,) = [f for f in lab.json("remote", "doctor")["report"]["findings"] if f["name"] == "region"]
-    assert (region["state"], region["fix"]) == ("warning", "set region of lab to eu-west-1")
+    assert (region["state"], region["fix"]) == ("warning", "lobsterdv remote configure lab --set region=eu-west-1")
 
 
 def test_at_a_server_without_tls_the_bucket_stays_usable(
