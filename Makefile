@@ -8,8 +8,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CEPH := ceph-mon ceph-osd ceph-common radosgw
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 
-.PHONY: all check lint types layers docs test test-s3 test-faults test-browser slow demo bench page format clean
+.PHONY: all check lint types layers docs test test-s3 servers test-faults test-browser slow demo bench page format clean
 
 all: check
 
@@ -34,10 +36,14 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "not s3 and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -n 3 -m "not s3 and not slow and not faults and not browser"
 
-test-s3: $(STAMP)
-	$(BIN)/python -m pytest -m "s3 and not faults"
+test-s3: servers
+	$(BIN)/python -m pytest -m "s3 and not faults" --write-servers docs/s3.md
+
+servers: $(STAMP)  # what `make test-s3` runs against; what cannot be installed here is told at the end of its run
+	test -x .servers/node_modules/.bin/s3rver || npm install --silent --no-audit --no-fund --prefix .servers s3rver@3 || true
+	command -v radosgw >/dev/null || $(SUDO) apt-get install -y -qq --no-install-recommends $(CEPH) || true
 
 test-faults: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "faults and not s3"

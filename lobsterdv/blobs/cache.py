@@ -25,7 +25,7 @@ from typing import Final, Protocol
 
 from lobsterdv import copying, durable
 from lobsterdv.blobs.packs import Packs
-from lobsterdv.digest import Digest, Digests, checksum_of, digest_of, hash_descriptor, listing_digest
+from lobsterdv.digest import Checksum, Digest, Digests, Hasher, checksum_of, digest_of, hash_descriptor, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.listing import Listing, parse_listing
 from lobsterdv.signature import Signature, signature_of
@@ -152,8 +152,9 @@ class Cache:
     ) -> tuple[int, bytes]:
         """Write the verified bytes into an empty descriptor open for reading and writing.
 
-        Returns their size and checksum. Raises MissingContent and CorruptContent; the target then holds
-        nothing that may be used.
+        A file whose signature is that of its last verification is compared by the checksum of then, every other one by
+        its digest. Returns size and checksum. Raises MissingContent and CorruptContent; the target then holds nothing
+        that may be used.
         """
         path = self.plain_path(digest)
         if not path.is_file():
@@ -162,16 +163,25 @@ class Cache:
             return len(data), checksum_of(data)
         source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            size = os.fstat(source).st_size
+            info = os.fstat(source)
+            size = info.st_size
             known = self.ledger.look_up(digest.hex())
             if reflink and copying.clone(source, target):
                 self.verified_path(digest, name=name)
                 known = self.ledger.look_up(digest.hex())
                 return size, known[1] if known else hash_descriptor(target)[1]
-            copying.copy(source, target, size, progress=progress)
+            if known and known[0] == signature_of(info):
+                sums = Checksum()
+                copying.copy(source, target, size, seen=sums.update, progress=progress)
+                if sums.digest() == known[1]:
+                    return size, known[1]
+                actual, checksum, _ = hash_descriptor(target)
+            else:
+                hasher = Hasher()
+                copying.copy(source, target, size, seen=hasher.update, progress=progress)
+                actual, checksum = hasher.digest(), hasher.checksum()
         finally:
             os.close(source)
-        actual, checksum, _ = hash_descriptor(target)
         if actual != digest:
             raise self.quarantine(digest, actual, name=name)
         return size, checksum

@@ -15,12 +15,13 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from lobsterdv import workers
-from lobsterdv.blobs.intake import Incoming, Intake
+from lobsterdv.blobs.incoming import Incoming
+from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.zframes import decode_frames
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import ContentError, CorruptContent, KeyMissing, LocalIOError, MissingContent
+from lobsterdv.errors import Archived, ContentError, CorruptContent, KeyMissing, LocalIOError, MissingContent
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, Content, StoredObject
 
@@ -30,6 +31,10 @@ GAP_BYTES: Final = 128 << 10
 carries during one round trip (10 ms at 100 Mbit/s). All gaps of a plan weigh at most half of what is wanted."""
 _DECODED_BYTES: Final = 1 << 20
 """So much is decompressed at a time."""
+
+
+Trouble = ContentError | Archived
+"""Why a content cannot be had."""
 
 
 class Piece(NamedTuple):
@@ -128,14 +133,15 @@ def fetch_contents(
     packable: bool,
     name: str,
     progress: Callable[[int], None],
-) -> dict[Digest, ContentError]:
-    """Bring contents into the cache; returns what could not be had, with MissingContent or CorruptContent each.
+) -> dict[Digest, Trouble]:
+    """Bring contents into the cache; returns what could not be had: MissingContent, CorruptContent or Archived.
 
     ``packable`` lets small ones rest in packs (those of directories). A content that arrives damaged is
-    asked for once more. Raises RemoteError when the remote itself fails. May be repeated.
+    asked for once more. Of one that is archived in part, what can be read is kept for the next time. Raises
+    RemoteError when the remote itself fails. May be repeated.
     """
     wanted = {content.digest: content for content in contents}
-    failed: dict[Digest, ContentError] = {}
+    failed: dict[Digest, Trouble] = {}
     for _ in range(2):
         attempt = _Fetch(remote, intake, packable=packable, name=name, progress=progress)
         failed = {d: e for d, e in failed.items() if d not in wanted} | attempt.run(list(wanted.values()))
@@ -156,12 +162,13 @@ class _Fetch:
         self._packable = packable
         self._name = name
         self._progress = progress
-        self._failed: dict[Digest, ContentError] = {}
+        self._failed: dict[Digest, Trouble] = {}
+        self._archived: dict[Digest, Archived] = {}  # objects that said so: no need to ask for each of their ranges
         self._incoming: dict[Digest, Incoming] = {}
         self._left: Counter[Digest] = Counter()
         self._lock = threading.Lock()
 
-    def run(self, contents: list[Content]) -> dict[Digest, ContentError]:
+    def run(self, contents: list[Content]) -> dict[Digest, Trouble]:
         try:
             held = self._resume(contents)
             ranges = plan_ranges([c for c in contents if c.digest not in held or not all(held[c.digest])], held)
@@ -179,7 +186,7 @@ class _Fetch:
             raise
         finally:
             for digest, incoming in self._incoming.items():
-                if digest in self._failed:
+                if digest in self._failed and not isinstance(self._failed[digest], Archived):
                     incoming.abandon()
                 else:
                     incoming.suspend()
@@ -206,12 +213,19 @@ class _Fetch:
             self._fail(content.digest, error)
 
     def _bring(self, wanted: Range) -> None:
+        if wanted.object.digest in self._archived:
+            self._fail_all(wanted, self._archived[wanted.object.digest])
+            return
         try:
             data = memoryview(
                 self._remote.store.read(object_key(wanted.object.digest), start=wanted.offset, length=wanted.length)
             )
         except KeyMissing:
             self._fail_all(wanted, MissingContent(self._name, str(wanted.object.digest), self._remote.url))
+            return
+        except Archived as error:
+            self._archived[wanted.object.digest] = error
+            self._fail_all(wanted, error)
             return
         except CorruptContent as error:
             self._fail_all(wanted, error)
@@ -227,7 +241,7 @@ class _Fetch:
     def _arrive(self, piece: Piece, stored: memoryview) -> None:
         content = piece.content
         with self._lock:
-            if content.digest in self._failed:
+            if content.digest in self._failed and not isinstance(self._failed[content.digest], Archived):
                 return
             incoming = self._incoming.get(content.digest)
         is_whole = piece.chunks == len(content.lengths)
@@ -278,10 +292,12 @@ class _Fetch:
     def _is_packed(self, content: Content) -> bool:
         return self._packable and content.size < SMALL_BYTES
 
-    def _fail_all(self, wanted: Range, error: ContentError) -> None:
+    def _fail_all(self, wanted: Range, error: Trouble) -> None:
         for piece in wanted.pieces:
             self._fail(piece.content.digest, error)
 
-    def _fail(self, digest: Digest, error: ContentError) -> None:
+    def _fail(self, digest: Digest, error: Trouble) -> None:
         with self._lock:
+            if isinstance(error, Archived) and digest in self._failed:
+                return  # what is damaged besides is worse news
             self._failed[digest] = error  # its Incoming is thrown away at the end, when no thread writes to it

@@ -35,6 +35,12 @@ def took_long(seen: float, now: float, grace_s: float) -> bool:
     return not -SKEW_S <= now - seen <= grace_s / 4
 
 
+def is_settled(modified: float, now: float, grace_s: float) -> bool:
+    """Whether a value may be tagged for an archive when no catalog record that was there at ``now`` needs it. A push
+    that relies on it was either done by ``now``, or looks at it when it is old, and refreshes it."""
+    return now - modified > grace_s * 3 / 4
+
+
 def require_no_sweep(store: Store) -> None:
     """Raises Busy while somebody deletes at the remote. For stores that cannot delete exactly, after a refresh."""
     for stat in store.list(LOCKS):

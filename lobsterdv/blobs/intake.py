@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
 from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.cache import Cache
+from lobsterdv.blobs.incoming import Incoming
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
-from lobsterdv.digest import Digest, digest_of, hash_descriptor, parse_hex
+from lobsterdv.digest import Digest, Hasher, hash_descriptor, parse_hex
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import Signature, signature_of
 
@@ -105,7 +105,7 @@ class Intake:
 
     def receive(self, digest: Digest, size: int, *, name: str) -> Incoming:
         """Begin a plain file that arrives in parts."""
-        return Incoming(self, digest, size, name, durable.create_temp(self.temps, digest=digest.hex()))
+        return Incoming(self.accept, digest, size, name, durable.create_temp(self.temps, digest=digest.hex()))
 
     def resume(self, digest: Digest, size: int, left: Iterable[Path], *, name: str) -> Incoming | None:
         """Go on with what a process that is gone left of a plain file; None when nothing can be taken over. What
@@ -113,7 +113,7 @@ class Intake:
         for temp in left:
             taken = durable.adopt_temp(temp, digest=digest.hex())
             if taken is not None:
-                return Incoming(self, digest, size, name, taken)
+                return Incoming(self.accept, digest, size, name, taken)
         return None
 
     def left(self) -> dict[Digest, list[Path]]:
@@ -161,11 +161,7 @@ class Intake:
             target, temp = durable.create_temp(self._cache.temps)
             try:
                 with durable.translating(temp):
-                    if not copying.clone(descriptor, target):
-                        copying.copy(descriptor, target, before.st_size, progress=progress)
-                    elif progress:
-                        progress(before.st_size)
-                    digest, checksum, size = hash_descriptor(target)
+                    digest, checksum, size = _copy_and_hash(descriptor, target, before.st_size, progress)
                 signature = signature_of(before)
                 if signature_of(os.fstat(descriptor)) != signature or signature_of(source.lstat()) != signature:
                     temp.unlink()
@@ -243,86 +239,17 @@ class Intake:
             raise
 
 
-class Incoming:
-    """A plain file that arrives in parts, in any order, from any thread; it is verified before it is kept."""
-
-    def __init__(self, intake: Intake, digest: Digest, size: int, name: str, temp: tuple[int, Path]) -> None:
-        self._intake = intake
-        self._digest = digest
-        self._size = size
-        self._name = name
-        self._fd, self._temp = temp
-        with durable.translating(self._temp):
-            self._is_hollow = os.fstat(self._fd).st_blocks == 0
-            os.ftruncate(self._fd, size)
-
-    def write_at(self, offset: int, data: bytes | memoryview) -> None:
-        """Write one part; parts never reach beyond the size."""
-        view = memoryview(data)
-        if offset + len(view) > self._size:
-            raise LocalIOError(self._name, "more bytes arrived than the version has")
-        if self._is_hollow and not any(view[:64]) and not bytes(view).strip(b"\0"):
-            return  # a hole reads as zeros
-        with durable.translating(self._temp):
-            while view:
-                written = os.pwrite(self._fd, view, offset)
-                view, offset = view[written:], offset + written
-
-    def finish(self) -> None:
-        """Verify the whole and queue it. Raises CorruptContent, and then nothing is kept."""
-        try:
-            actual, checksum, size = hash_descriptor(self._fd)
-        finally:
-            self._close()
-        if actual != self._digest:
-            self._temp.unlink(missing_ok=True)
-            raise CorruptContent(self._name, "what arrived from the remote", str(self._digest), str(actual))
-        self._intake.accept(self._digest, size, checksum, self._temp)
-
-    def held(self, lengths: Sequence[int], digests: Iterable[Digest]) -> list[bool]:
-        """Which of its chunks are right already; holes are not read."""
-        data = _DataRuns(self._fd)
-        found = []
-        start = 0
-        for length, digest in zip(lengths, digests, strict=True):
-            found.append(data.touches(start, start + length) and digest_of(os.pread(self._fd, length, start)) == digest)
-            start += length
-        return found
-
-    def suspend(self) -> None:
-        """Leave it for a later fetch to go on with. After ``finish`` does nothing."""
-        if self._fd >= 0:
-            self._close()
-            with suppress(OSError):
-                self._temp.rename(temps.temp_path(self._temp.parent, digest=self._digest.hex(), is_mine=False))
-
-    def abandon(self) -> None:
-        """Throw it away. May be repeated, and after ``finish`` does nothing."""
-        if self._fd >= 0:
-            self._close()
-            self._temp.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        os.close(self._fd)
-        self._fd = -1
-
-
-class _DataRuns:
-    """Where a sparse file holds data, asked for in ascending order."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._start = self._end = 0
-
-    def touches(self, start: int, end: int) -> bool:
-        """True when some of ``start`` to ``end`` is not a hole."""
-        while self._end <= start:
-            try:
-                self._start = os.lseek(self._descriptor, max(start, self._end), os.SEEK_DATA)
-                self._end = os.lseek(self._descriptor, self._start, os.SEEK_HOLE)
-            except OSError:  # no data beyond
-                self._start = self._end = sys.maxsize
-        return self._start < end
+def _copy_and_hash(
+    source: int, target: int, size: int, progress: Callable[[int], None] | None
+) -> tuple[Digest, bytes, int]:
+    """Digest, checksum and size of what the target holds then: a clone is read, a copy hashed on its way."""
+    if copying.clone(source, target):
+        if progress:
+            progress(size)
+        return hash_descriptor(target)
+    hasher = Hasher()
+    copying.copy(source, target, size, seen=hasher.update, progress=progress)
+    return hasher.digest(), hasher.checksum(), hasher.size
 
 
 _NOTHING: Final = Digest(bytes(32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from lobsterdv.digest import Digest, digest_of, hash_descriptor
 from lobsterdv.errors import ContentError
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import Content, Extent, StoredObject
-from lobsterdv.reading import read
+from lobsterdv.reading import read, read_into
 
 _AT_ONCE_BYTES = 256 << 20
 
@@ -114,6 +115,13 @@ def _send_parts(
 ) -> Cut:
     upload = heads.remote.store.upload(object_key(item.digest), item.size)
     found: list[Cut] = []
+    own = threading.local()  # a buffer a thread: fresh memory for every part costs a tenth of the CPU
+
+    def read_part(start: int, end: int) -> memoryview:
+        if not hasattr(own, "buffer"):
+            own.buffer = memoryview(bytearray(min(upload.part_size, item.size)))
+        view: memoryview = own.buffer[: end - start]
+        return view[: read_into(view, descriptor, start)]
 
     def work(number: int) -> None:
         if number < 0:
@@ -121,7 +129,7 @@ def _send_parts(
             return
         start = number * upload.part_size
         end = min(start + upload.part_size, item.size)
-        upload.send(number, os.pread(descriptor, end - start, start))
+        upload.send(number, read_part(start, end))
         progress(end - start)
 
     try:

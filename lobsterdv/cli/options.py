@@ -92,6 +92,18 @@ def remote_option(text: str) -> Callable[[Function], Function]:
     return click.option("--remote", metavar="NAME", shell_complete=remote_names, callback=keep, help=text)
 
 
+def remotes_option(text: str) -> Callable[[Function], Function]:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        session = ctx.find_object(Session)
+        if session is not None and len(value) == 1:
+            session.remember("remote", value[0])
+        return value
+
+    return click.option(
+        "--remote", "remotes", metavar="NAME", multiple=True, shell_complete=remote_names, callback=keep, help=text
+    )
+
+
 jobs_option = click.option(
     "-j", "--jobs", metavar="N", type=click.IntRange(1, 256), help="Requests at once; default: the remote's setting."
 )

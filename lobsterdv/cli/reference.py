@@ -58,8 +58,14 @@ def commands() -> Iterator[tuple[list[str], click.Command]]:
         assert command is not None
         yield [name], command
         if isinstance(command, click.Group):
-            for inner in sorted(command.commands):
-                yield [name, inner], command.commands[inner]
+            yield from _below([name], command)
+
+
+def _below(path: list[str], group: click.Group) -> Iterator[tuple[list[str], click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        yield [*path, name], command
+        if isinstance(command, click.Group):
+            yield from _below([*path, name], command)
 
 
 def report_of(command: Verb) -> type[Any]:

@@ -222,10 +222,13 @@ def _would_overwrite(error: errors.WouldOverwrite, at: Situation) -> list[Remedy
 
 
 def _archived(error: errors.Archived, at: Situation) -> list[Remedy]:
-    bucket, _, prefix = error.url.removeprefix("s3://").partition("/")
-    key = f"{prefix.rstrip('/')}/{error.key}".lstrip("/")
-    restore = f"aws s3api restore-object --bucket {quote(bucket)} --key {quote(key)} --restore-request Days=7"
-    return [Remedy(restore, "takes hours; then run the command again")]
+    if error.restoring:
+        return [Remedy(at.again(), "later; it fetches what is readable, and goes on")]
+    name = error.name or at.path
+    plain = at.words.raw(name) if name else "PATH"
+    path = quote(next((word for word in at.typed if word.rpartition("@")[0] == plain), plain))  # with its @REV
+    options = [word for name in ("--rev", "--remote") for word in at.option(name)]
+    return [Remedy(at.words.ldv("restore", *options, path), "takes hours; then run the command again")]
 
 
 def _busy(error: errors.Busy, at: Situation) -> list[Remedy]:

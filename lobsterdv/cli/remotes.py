@@ -1,4 +1,5 @@
-"""The commands of ``lobsterdv remote``: what is configured, and gc. Those about buckets are in ``remote_setup``."""
+"""The commands of ``lobsterdv remote``: what is configured, and gc. Those about buckets are in ``remote_setup``, about
+storage classes in ``tiering``."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ import click
 
 from lobsterdv.cli.configuring import configure_command
 from lobsterdv.cli.options import common, dataset_names, jobs_option, no_stage_option, remote_names, verb
+from lobsterdv.cli.remote_copies import COMMANDS as COPIES
 from lobsterdv.cli.remote_setup import create_command, doctor_command, policy_command
 from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.tiering import cost_command, tier_command
 from lobsterdv.cli.words import following, quote, safe
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ def remote_command(ctx: click.Context) -> Done | None:
 @click.option("--profile", metavar="NAME", help="In the AWS configuration files.")
 @click.option("--addressing", type=click.Choice(["auto", "path", "virtual"]), help="How requests name the bucket.")
 @click.option("--compression", metavar="auto|none|1..19", help="zstd: where it pays (auto), never, or at a level.")
+@click.option(
+    "--storage-class", metavar="CLASS", help="Of the objects that are pushed there: STANDARD_IA, GLACIER_IR, …"
+)
 @click.option("--default/--no-default", default=None, help="Make it the remote of push and pull; the first becomes it.")
 @no_stage_option
 @click.pass_obj
@@ -53,6 +59,7 @@ def add_command(
     profile: str | None,
     addressing: str | None,
     compression: str | None,
+    storage_class: str | None,
     default: bool | None,
     no_stage: bool,
 ) -> Done:
@@ -67,7 +74,7 @@ def add_command(
     from lobsterdv.stores.open import is_unencrypted  # noqa: PLC0415 - start-up time
 
     given = {"endpoint_url": endpoint_url, "region": region, "profile": profile, "addressing": addressing}
-    given["compression"] = compression
+    given |= {"compression": compression, "storage_class": storage_class}
     settings: dict[str, Value] = {key: value for key, value in given.items() if value is not None}
     project, place = session.project(), remote_url(session, url)
     report = add_remote(
@@ -80,13 +87,17 @@ def add_command(
 
 
 @verb("list", report=REPORT)
+@click.option("--latency", is_flag=True, help="Measure how long each takes to answer, and remember it for a day.")
 @click.pass_obj
-def list_command(session: Session) -> Done:
-    """List the remotes; * marks the one that push and pull use."""
+def list_command(session: Session, latency: bool) -> Done:
+    """List the remotes; * marks the one that push and pull use.
+
+    With --latency the nearest comes first. With `fallback: nearest` fetch and pull ask in that order.
+    """
     from lobsterdv.cli.render_looking import remotes_listed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.remotes import list_remotes  # noqa: PLC0415 - start-up time
 
-    return remotes_listed(list_remotes(session.project()), session.words)
+    return remotes_listed(list_remotes(session.project(), measuring=latency), session.words)
 
 
 @verb("default", report=REPORT)
@@ -157,6 +168,6 @@ def gc_command(
 
 for _command in (
     add_command, create_command, configure_command, list_command, default_command, remove_command, trust_command,
-    gc_command, policy_command, doctor_command,
+    gc_command, policy_command, doctor_command, cost_command, tier_command, *COPIES,
 ):  # fmt: skip
     remote_command.add_command(_command)

@@ -106,8 +106,7 @@ def fetched(report: FetchReport, failures: Sequence[Failure], words: Words, rev:
     ]
     lines = table(rows, right=[2])
     if came:
-        total = size(sum(row.new_bytes for row in came))
-        lines.append(f"From {report.remote} ({safe(report.url)}): {total}, {took}")
+        lines += _served(report, took)
     here = len(report.fetched) - len(came)
     if here:
         lines.append(f"{count(here, 'dataset')} {'was' if here == 1 else 'were'} here already")
@@ -115,6 +114,12 @@ def fetched(report: FetchReport, failures: Sequence[Failure], words: Words, rev:
         lines.append("Nothing to fetch.")
     next_ = [words.ldv("checkout", *(["--rev", quote(rev)] if rev else []))] if came else []
     return Done(report, failures, lines=lines, hints=following(next_))
+
+
+def _served(report: FetchReport, took: str) -> list[str]:
+    return [
+        f"From {row.remote} ({safe(row.url)}): {size(row.new_bytes)}, {took}" for row in report.served if row.new_bytes
+    ]
 
 
 def checked_out(report: CheckoutReport, words: Words, *, paths: Sequence[str]) -> Done:
@@ -128,7 +133,7 @@ def pulled(report: PullReport, words: Words, *, paths: Sequence[str], took: str)
     fetched_bytes = sum(row.new_bytes for row in report.fetch.fetched)
     lines = placed(report.checkout.checked_out, words)
     if fetched_bytes:
-        lines.append(f"From {report.fetch.remote} ({safe(report.fetch.url)}): {size(fetched_bytes)}, {took}")
+        lines += _served(report.fetch, took)
     elif not report.checkout.checked_out and not report.failures:
         lines.append("Nothing to pull.")
     return Done(report, report.failures, lines=lines, hints=_way_back(report.checkout, words, paths))

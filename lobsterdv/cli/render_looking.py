@@ -50,6 +50,9 @@ def stated(report: StatusReport, words: Words, paint: Paint, *, verbose: bool, e
         d for d in report.datasets if d.missing_files != 0 and not d.is_lost and d.work not in ("outdated", "clean")
     ]
     section("Not here", words.ldv("pull", "PATH"), _rows(away, words))
+    cold = [d for d in report.datasets if d.storage and d.missing_files != 0]
+    rows = table([["  " + words.path(d.path), size(d.size), short(d.digest), d.storage] for d in cold], right=[1])
+    section(f"Archived at {report.remote}", words.ldv("restore", "PATH") + " makes it readable, after a while", rows)
     idle = [d for d in report.datasets if d.work in ("absent", "partial") and d.missing_files == 0]
     section("Not checked out, or only in part", words.ldv("checkout", "PATH"), _rows(idle, words))
     unshared = [d for d in report.datasets if d.missing_files == 0 and not d.pushed]
@@ -79,7 +82,9 @@ def remotes_listed(report: RemotesReport, words: Words) -> Done:
     for row in report.remotes:
         settings = ", ".join(f"{key}={safe(str(value))}" for key, value in row.settings.items())
         note = "on this machine only" if row.is_embedded else settings
-        rows.append(["*" if row.is_default else " ", row.name, safe(row.url), note])
+        took = "" if row.latency_ms is None else ("no answer" if row.latency_ms < 0 else f"{row.latency_ms:.1f} ms")
+        measured = [] if row.latency_ms is None else [took]
+        rows.append(["*" if row.is_default else " ", row.name, safe(row.url), *measured, note])
     hints = []
     if all(row.is_embedded for row in report.remotes):
         hints = following([words.ldv("remote", "add", "lab", "s3://BUCKET/PREFIX")])
@@ -139,10 +144,12 @@ def _datasets(rows: Sequence[DatasetRow], words: Words) -> list[str]:
         what = count(row.files, "file") if row.files is not None and row.kind == "directory" else row.kind
         slash = "/" if row.files is not None else ""
         message = safe(row.message or "")
-        cells.append(
-            [words.path(row.path) + slash, size(row.size), what, short(row.digest), _WHERE[row.where], message]
-        )
+        cells.append([words.path(row.path) + slash, size(row.size), what, short(row.digest), _place(row), message])
     return table(cells, right=[1])
+
+
+def _place(row: DatasetRow) -> str:
+    return _WHERE[row.where] + (f" ({row.storage})" if row.storage else "")
 
 
 def _files(rows: Sequence[FileRow]) -> list[str]:
@@ -159,5 +166,6 @@ def _catalog(rows: Sequence[CatalogRow]) -> list[str]:
     for row in rows:
         versions = count(row.versions, "version")
         pushed = f"{row.at[:10]} by {safe(row.by)}"
-        cells.append([safe(row.path), size(row.size), row.kind, versions, pushed, f"project {row.project[:8]}"])
+        kept = ", ".join([*row.classes, *([row.storage] if row.storage else [])])
+        cells.append([safe(row.path), size(row.size), row.kind, versions, pushed, f"project {row.project[:8]}", kept])
     return table(cells, right=[1])

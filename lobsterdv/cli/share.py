@@ -13,6 +13,7 @@ from lobsterdv.cli.options import (
     ignore_missing_option,
     jobs_option,
     remote_option,
+    remotes_option,
     rev_option,
     verb,
 )
@@ -28,22 +29,24 @@ def all_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @verb("push", report="lobsterdv.ops.push:PushReport")
 @datasets_argument()
-@remote_option("Where to; default: the project's remote.")
+@remotes_option("Where to, more than once for several; default: the project's remote.")
 @rev_option("Only what this git revision names.")
 @all_option("What the history of all branches and tags names.")
 @click.option("--check", is_flag=True, help="Send nothing: exit 3 unless the remote holds all of it (for CI).")
 @click.option("--plain", is_flag=True, help="Store each file as one object that any tool can open (`lobsterdv url`).")
+@click.option("--storage-class", metavar="CLASS", help="Of what this push sends to S3: STANDARD_IA, GLACIER_IR, …")
 @jobs_option
 @ignore_missing_option
 @click.pass_obj
 def push_command(
     session: Session,
     paths: tuple[str, ...],
-    remote: str | None,
+    remotes: tuple[str, ...],
     rev: str | None,
     everything: bool,
     check: bool,
     plain: bool,
+    storage_class: str | None,
     jobs: int | None,
     ignore_missing: bool,
 ) -> Done:
@@ -51,15 +54,35 @@ def push_command(
 
     Sends what the history of HEAD, git's index and the work tree's pointers name and the remote lacks, and
     checks that what it has is whole. Before a remote was added, the copy stays in this repository's git folder.
-    With --check nothing is written anywhere: every object of those versions is asked for.
+    With --check nothing is written anywhere: every object of those versions is asked for. Several remotes are told
+    one by one; what fails at one does not stop the others.
     """
     from lobsterdv.cli.render import pushed  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.push import push  # noqa: PLC0415 - start-up time
 
     wanted, rev = all_named(session, paths, rev)
     _one_of(rev, everything)
+    if len(remotes) > 1:
+        if check:
+            raise click.UsageError("--check asks one remote at a time", click.get_current_context())
+        from lobsterdv.cli.render_remotes import pushed_to_each  # noqa: PLC0415 - start-up time
+        from lobsterdv.ops.push_many import push_to_each  # noqa: PLC0415 - start-up time
+
+        each = push_to_each(
+            session.project(),
+            wanted,
+            remotes=remotes,
+            rev=rev,
+            everything=everything,
+            jobs=jobs,
+            ignore_missing=ignore_missing,
+            plain=plain,
+            observer=session.observer,
+        )
+        return pushed_to_each(each, session.words, duration(session.seconds), verbose=session.verbose)
+    remote = remotes[0] if remotes else None
     if check:
-        return _check(session, paths, remote, rev, everything, plain or ignore_missing, jobs)
+        return _check(session, paths, remote, rev, everything, plain or ignore_missing or bool(storage_class), jobs)
     report = push(
         session.project(),
         wanted,
@@ -69,6 +92,7 @@ def push_command(
         jobs=jobs,
         ignore_missing=ignore_missing,
         plain=plain,
+        storage_class=storage_class,
         observer=session.observer,
     )
     done = pushed(report, session.words, duration(session.seconds), verbose=session.verbose)
@@ -168,7 +192,9 @@ def _check(
     from lobsterdv.ops.push_check import check_push  # noqa: PLC0415 - start-up time
 
     if sending:
-        raise click.UsageError("--check sends nothing: no --plain, no --ignore-missing", click.get_current_context())
+        raise click.UsageError(
+            "--check sends nothing: no --plain, no --storage-class, no --ignore-missing", click.get_current_context()
+        )
     wanted = targets(session, paths)
     report = check_push(
         session.project(), wanted, remote=remote, rev=rev, everything=everything, jobs=jobs, observer=session.observer

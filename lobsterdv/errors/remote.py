@@ -72,11 +72,18 @@ class Unavailable(LobsterError):
 
 @dataclass(eq=False)
 class Archived(Unavailable):
+    """``name`` is the dataset, where it is known; ``restoring`` tells that somebody asked for it already."""
+
     url: str
     key: str
+    name: str = ""
+    restoring: bool = False
 
     def __str__(self) -> str:
-        return f"{self.url}: {self.key} is archived and must be restored before it can be read"
+        what = f"{self.name} is archived at {self.url}" if self.name else f"{self.url}: {self.key} is archived"
+        if self.restoring:
+            return f"{what}; it is being restored and cannot be read yet"
+        return f"{what} and must be restored before it can be read"
 
 
 @dataclass(eq=False)

@@ -70,6 +70,11 @@ class Remote:
         assert isinstance(value, int)
         return value
 
+    def having(self, key: str, value: Value, *, source: str) -> Remote:
+        """The same with another setting, as a flag gives it. Raises ConfigError."""
+        checked = check_remote_value(self.name, key, value, "flag", source=source)
+        return replace(self, settings={**self.settings, key: checked}, scopes={**self.scopes, key: "flag"})
+
     def switch(self, key: str) -> bool:
         return self.settings[key] is True
 

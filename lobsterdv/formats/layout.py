@@ -16,13 +16,14 @@ MARKER: Final = "lobsterdv.json"
 LOCKS: Final = "locks/"
 MARKS: Final = "marks/"
 CATALOG: Final = "catalog/"
+OBJECTS: Final = "objects/"
 FORGOTTEN: Final = "forgotten/"
 MAX_MARKER_BYTES: Final = 64 << 10
 PROJECT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def object_key(digest: Digest) -> str:
-    return f"objects/{digest[:1].hex()}/{digest.hex()}"
+    return f"{OBJECTS}{digest[:1].hex()}/{digest.hex()}"
 
 
 def segment_key(digest: Digest) -> str:

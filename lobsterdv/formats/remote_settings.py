@@ -20,6 +20,9 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "url": Key("text", None, True, "s3://bucket/prefix or a directory"),
     "endpoint_url": Key("text", None, True, "of an S3 server other than AWS", asks=True),
     "region": Key("text", None, True, "of the bucket"),
+    "priority": Key(
+        "count", 100, True, "fetch asks remotes with lower numbers first; of equals the project's remote", most=1000
+    ),
     "profile": Key("text", None, True, "in the AWS configuration files"),
     "role_arn": Key("text", None, True, "the role that is assumed with these credentials", asks=True),
     "external_id": Key("text", None, True, "what the role's owner asks for, beside the name", asks=True),
@@ -37,6 +40,7 @@ REMOTE_KEYS: Final[Mapping[str, Key]] = {
     "kms_key_id": Key("text", None, True, "the KMS key's id, ARN or alias"),
     "sse_c_key_file": Key("text", None, False, "a file with the 256-bit key that encrypts every object"),
     "acl": Key("choice", None, True, "the canned ACL of what is written", choices=_ACLS, asks=True),
+    "storage_class": Key("storage class", None, True, "of objects that are pushed: STANDARD_IA, GLACIER_IR, ..."),
     "tags": Key("tags", None, True, "of every object that is written: KEY=VALUE,..."),
     "concurrency": Key("count", 10, True, "requests at once", least=1, most=256),
     "max_bandwidth": Key("rate", 0, True, "bytes a second, up and down together; 0: no limit"),

@@ -19,6 +19,14 @@ _REMOTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEYS: Final[Mapping[str, Key]] = {
     "project": Key("digest-id", None, True, "the project's random id, written by `lobsterdv init`"),
     "remote": Key("text", EMBEDDED, True, "the remote that push and pull use"),
+    "fallback": Key(
+        "choice",
+        "priority",
+        True,
+        "where fetch and pull look when no remote is named: all remotes by their priority, the nearest first, or only"
+        " the project's remote (off)",
+        choices=("priority", "nearest", "off"),
+    ),
     "describe": Key("switch", True, True, "write shapes and names of h5ad, zarr and tables into pointers"),
     "jobs": Key("count", 8, False, "how many files or requests are worked on at once", least=1, most=256),
     "big_file": Key(

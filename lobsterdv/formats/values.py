@@ -20,6 +20,8 @@ LINK_TYPES: Final = ("reflink", "copy", "hardlink", "symlink")
 _SECRET: Final = re.compile(r"secret|password|passwd|token|access_key|credential|private_key|sse_c", re.IGNORECASE)
 _SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
 _TAG: Final = re.compile(r"[\w +.:/@-]+")  # what AWS takes in tags, but = between key and value only
+_STORAGE_CLASS: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_ARCHIVING: Final = ("GLACIER", "DEEP_ARCHIVE")  # what lies there must be restored before it can be read
 _UNITS: Final = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
     "KiB": KiB, "MiB": MiB, "GiB": GiB, "TiB": 1 << 40,
@@ -31,7 +33,7 @@ class Key:
     """One setting. ``kind`` is how its text is read; ``tracked`` whether a cloned repository may set it; with
     ``asks`` what a cloned repository says counts only after `remote trust`."""
 
-    kind: Literal["text", "size", "rate", "count", "switch", "choice", "links", "tags", "digest-id"]
+    kind: Literal["text", "size", "rate", "count", "switch", "choice", "links", "tags", "digest-id", "storage class"]
     default: Value
     tracked: bool
     help: str
@@ -78,6 +80,13 @@ def convert(name: str, key: Key, value: Value, scope: Scope, source: str) -> Val
                     return value
                 if isinstance(value, str) and value.lower() in ("on", "off", "true", "false", "yes", "no", "1", "0"):
                     return value.lower() in ("on", "true", "yes", "1")
+            case "storage class" if isinstance(value, str) and _STORAGE_CLASS.fullmatch(value):
+                if value in _ARCHIVING:
+                    why = (
+                        f"{value} would make every reader wait for hours; `lobsterdv remote tier` archives old versions"
+                    )
+                    raise ConfigError(source, f"`{name}`: {why}")
+                return value
             case "choice" if str(value) in key.choices and not isinstance(value, bool):
                 return str(value)
             case "links":

@@ -14,7 +14,7 @@ from typing import Final
 
 from lobsterdv.events import Observer, Warned, silent
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 _SCHEMA: Final = """
 create table seen (
   place text primary key, saved_ns integer not null, digest blob not null, state blob not null
@@ -28,6 +28,11 @@ create table pushed (
   primary key (store, record)
 ) without rowid;
 create table markers (store text primary key, etag text not null, store_id text not null) without rowid;
+create table archives (
+  store_id text not null, version blob not null, state text not null, until text not null,
+  primary key (store_id, version)
+) without rowid;
+create table latencies (store text primary key, seconds real not null, at real not null) without rowid;
 create table capabilities (store text primary key, at real not null, facts text not null) without rowid;
 """
 # Views and triggers first; what SQLite made for itself (its names begin with sqlite_) goes with its table.

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from lobsterdv.blobs.download import fetch_contents
+from lobsterdv.blobs.download import Trouble, fetch_contents
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote, manifests, read_table
 from lobsterdv.digest import Digest, Digests
-from lobsterdv.errors import ContentError, CorruptContent, LobsterError, MissingContent, NotTracked, RemoteError
+from lobsterdv.errors import (
+    Archived,
+    ContentError,
+    CorruptContent,
+    LobsterError,
+    MissingContent,
+    NotTracked,
+    RemoteError,
+)
 from lobsterdv.formats.contents import Content, Contents
 from lobsterdv.formats.entries import Entries, Entry
 from lobsterdv.formats.manifest import Manifest
@@ -42,8 +50,8 @@ def bring_parts(
     """Bring the files at and below each of ``parts``, paths inside the dataset (the empty one: all of it), together.
 
     Any valid manifest will do, so what one of them cannot give is asked of the next. Each part fails alone, with
-    MissingContent or CorruptContent when no manifest can give all of it, or NotTracked; what did arrive stays.
-    Raises RemoteError.
+    MissingContent, CorruptContent or Archived when no manifest can give all of it, or NotTracked; what did arrive
+    stays. Raises RemoteError.
     """
     done: dict[str, Brought | LobsterError] = {}
     problems: dict[str, LobsterError] = {}
@@ -66,7 +74,7 @@ def bring_parts(
                     chosen[part] = entries_below(rows, part, dataset.path)
                 except NotTracked as error:
                     done[part] = error
-            failed: dict[Digest, ContentError] = {}
+            failed: dict[Digest, Trouble] = {}
             for contents in _lacking(project, Contents.of(table.contents), list(chosen.values())):
                 failed |= fetch_contents(
                     room, contents, intake, packable=pointer.is_directory, name=dataset.path, progress=progress
@@ -78,8 +86,11 @@ def bring_parts(
             intake.commit()
             for part, entries in chosen.items():
                 digests = set(entries.file_digests().plain()) if failed or arrived else set()
-                bad = next((error for digest, error in failed.items() if bytes(digest) in digests), None)
-                if bad is not None:
+                troubles = [error for digest, error in failed.items() if bytes(digest) in digests]
+                bad = min(troubles, key=lambda error: isinstance(error, Archived), default=None)
+                if isinstance(bad, Archived):
+                    problems[part] = Archived(bad.url, bad.key, dataset.path)  # this way it comes, with patience
+                elif bad is not None:
                     problems.setdefault(part, bad)
                 elif len(parts) == 1:
                     done[part] = Brought(entries, files, size)

@@ -61,11 +61,12 @@ class Project:
         return self.config.remotes[wanted]
 
     def store(self, remote: Remote) -> Store:
-        """The remote's store, opened once. Raises RemoteError, ConfigError."""
+        """The remote's store, opened once for each class of what is written there. Raises RemoteError, ConfigError."""
+        key = f"{remote.name} {remote.settings.get('storage_class') or ''}"
         with self._lock:
-            if remote.name not in self._stores:
-                self._stores[remote.name] = self.open_store(remote)
-            return self._stores[remote.name]
+            if key not in self._stores:
+                self._stores[key] = self.open_store(remote)
+            return self._stores[key]
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -10,20 +10,25 @@ from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.digest import Digest
 from lobsterdv.errors import (
+    Archived,
     ContentError,
     CorruptContent,
     LobsterError,
     MissingContent,
     NotARemote,
     NotTracked,
+    RemoteError,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
+from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.entries import Entry
+from lobsterdv.ops.archives import archived_error, note_readable
 from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
 from lobsterdv.ops.forgotten import explained
+from lobsterdv.ops.nearness import sources
 from lobsterdv.ops.resolve import Versions, entries_below
 from lobsterdv.ops.room import require_room_to_fetch
 from lobsterdv.ops.using import uses_cache
@@ -31,6 +36,7 @@ from lobsterdv.ops.wishes import wishes
 
 _PACK_BYTES = 64 << 20  # of small files, so many bytes are fetched again at most when this process is killed
 _TOGETHER_BYTES = 64 << 20  # as in push: light datasets side by side, heavy ones one after another
+_ELSEWHERE = (MissingContent, CorruptContent, Archived)  # what another remote may yet give
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,23 @@ class Fetched:
     new_bytes: int
 
 
-@dataclass
-class FetchReport:
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What one remote gave."""
+
     remote: str
     url: str
+    datasets: int
+    new_bytes: int
+
+
+@dataclass
+class FetchReport:
+    """``remote`` is the first that gave something, or the first to be asked; ``served`` are all that did."""
+
+    remote: str
+    url: str
+    served: list[Served] = field(default_factory=list)
     fetched: list[Fetched] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     entries: dict[Selected, Sequence[Entry]] = field(default_factory=dict)
@@ -70,17 +89,18 @@ def fetch(
 ) -> FetchReport:
     """Bring what the pointers (of the work tree, of ``rev``, or of all history) name and the cache lacks.
 
-    The remote is asked only when something is missing. Each selection fails alone; a remote that cannot
-    be used fails them all. Raises NoSpace before any content comes when there is not the room for it, nor,
-    with ``checking_out``, for the checkout that follows. May be repeated: what arrived stays.
+    Remotes are asked only when something is missing: the named one, else all in the order that ``sources`` tells, each
+    for what those before it lack, hold damaged or have archived. Each selection fails alone; when no remote can be
+    used, all do. What was forgotten is looked for nowhere else. Raises NoSpace before any content comes when there is
+    not the room for it, nor, with ``checking_out``, for the checkout that follows. May be repeated: what arrived stays.
     """
-    config = project.remote(remote)
+    order = sources(project, remote)
     if everything:
         wanted, failures = wishes(project, paths, everything=True)
         selected = [Selected(Dataset(w.path, w.pointer), "") for w in wanted]
     else:
         selected, failures = select(pointers(project, rev), paths, rev=rev)
-    report = FetchReport(config.name, config.url, failures=failures)
+    report = FetchReport(order[0].name, order[0].url, failures=failures)
     incomplete = []
     versions = Versions(project)
     for selection in selected:
@@ -93,22 +113,64 @@ def fetch(
             report.failures.append(Failure(error.path, error))
     if not incomplete:
         return report
-    try:
-        room = connect(project, config, jobs=jobs)
-    except NotARemote as error:
-        if not error.is_empty:
-            raise
-        report.failures += [Failure(s.dataset.path, _missing(s, error.url)) for s in incomplete]
-        return report
-    report.url = room.url
-    report.tight = require_room_to_fetch(project, room, incomplete, report.entries, checking_out=checking_out)
-    _bring_all(project, room, incomplete, report, observer)
+    _from_each(project, order, incomplete, report, checking_out=checking_out, jobs=jobs, observer=observer)
     return report
 
 
-def _bring_all(
-    project: Project, room: Remote, incomplete: list[Selected], report: FetchReport, observer: Observer
+def _from_each(
+    project: Project,
+    order: Sequence[RemoteConfig],
+    incomplete: list[Selected],
+    report: FetchReport,
+    *,
+    checking_out: bool,
+    jobs: int | None,
+    observer: Observer,
 ) -> None:
+    """Ask each remote for what those before it could not give. Raises RemoteError when none could be asked."""
+    left, asked = incomplete, []
+    lacking: dict[Selected, LobsterError] = {}
+    refused: dict[str, RemoteError] = {}
+    for config in order:
+        try:
+            room = connect(project, config, jobs=jobs)
+            tight = require_room_to_fetch(project, room, left, report.entries, checking_out=checking_out)
+            report.tight = tight if report.tight is None else tight or report.tight
+            failed = _bring_all(project, room, left, report, config.name, observer)
+        except NotARemote as error:
+            if not error.is_empty:
+                refused[config.name] = error
+                continue
+            failed = {s: _missing(s, error.url) for s in left}
+        except RemoteError as refusal:
+            refused[config.name] = refusal
+            continue
+        asked.append(project.store(config).url)
+        lacking = {s: lacking.get(s, failed[s]) for s in failed}
+        left = [s for s in left if isinstance(failed.get(s), _ELSEWHERE)]
+        if not left:
+            break
+    if refused and not asked:
+        raise next(iter(refused.values()))
+    for name, why in refused.items():
+        observer(Warned(f"remote {name} was passed over: {why}"))
+    if report.served:
+        report.remote, report.url = report.served[0].remote, report.served[0].url
+    first = refused.get(order[0].name)
+    for selection in incomplete:
+        if selection in lacking:
+            problem = lacking[selection]
+            if first is not None and isinstance(problem, MissingContent):
+                problem = first  # what the project's remote has is not known
+            elif isinstance(problem, MissingContent) and len(asked) > 1:
+                problem = replace(problem, where=", ".join(asked))
+            report.failures.append(Failure(selection.dataset.path, problem))
+
+
+def _bring_all(
+    project: Project, room: Remote, incomplete: list[Selected], report: FetchReport, name: str, observer: Observer
+) -> dict[Selected, LobsterError]:
+    """Bring what this remote has of these; returns why it could not give the others."""
     parts: dict[Dataset, list[str]] = {}
     for dataset, below in incomplete:
         parts.setdefault(dataset, []).append(below)
@@ -131,17 +193,28 @@ def _bring_all(
             heavy, light = light + heavy, []
         brought = dict(zip(light, workers.each(lambda d: bring(d, alone), light, jobs=room.jobs), strict=True))
         brought.update((d, bring(d, room)) for d in heavy)
+    readable: list[Digest] = []
+    failed: dict[Selected, LobsterError] = {}
+    new_bytes = served = 0
     for selection in incomplete:
         outcome = brought[selection.dataset][selection.below]
         if isinstance(outcome, Brought):
+            new_bytes, served = new_bytes + outcome.new_bytes, served + 1
             report.fetched.append(_row(selection, outcome.new_files, outcome.new_bytes))
             report.entries[selection] = outcome.entries
+            readable.append(selection.dataset.pointer.digest)
         else:
             dataset = selection.dataset
+            if isinstance(outcome, Archived):
+                outcome = archived_error(project, room, dataset, outcome)
             if isinstance(outcome, MissingContent):
                 outcome = explained(room, dataset.path, dataset.pointer.digest, outcome)
-            report.failures.append(Failure(dataset.path, outcome))
+            failed[selection] = outcome
+    note_readable(project, room, readable)
+    if served:
+        report.served.append(Served(name, room.url, served, new_bytes))
     observer(Finished("fetching"))
+    return failed
 
 
 def fetch_again(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv import workers
@@ -14,12 +14,15 @@ from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.index.seen import load_seen
+from lobsterdv.ops.archives import remembered, told
+from lobsterdv.ops.classes import kept_as
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
 from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 from lobsterdv.stores.base import Store
+from lobsterdv.stores.tiered import Tiered
 
 Where = Literal["here", "remote", "both", "nowhere", "partly here", "unknown"]
 
@@ -27,7 +30,8 @@ Where = Literal["here", "remote", "both", "nowhere", "partly here", "unknown"]
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
     """A dataset. ``where`` is by what this machine knows without asking; ``unknown`` when it never asked the remote
-    and the content is not here."""
+    and the content is not here. So is ``storage``: ``archived``, ``being restored``, ``restored until`` a day or empty.
+    """
 
     path: str
     digest: Digest
@@ -36,6 +40,7 @@ class DatasetRow:
     kind: str
     message: str | None
     where: Where
+    storage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """The latest push of a dataset in a remote's catalog."""
+    """The latest push of a dataset in a remote's catalog. ``classes`` are the storage classes of its objects (S3), as
+    far as they are known, and ``storage`` tells whether some are archived, as for a DatasetRow."""
 
     project: str
     path: str
@@ -63,6 +69,8 @@ class CatalogRow:
     at: str
     by: str
     versions: int
+    classes: list[str] = field(default_factory=list)
+    storage: str = ""
 
 
 @dataclass
@@ -99,13 +107,17 @@ def list_project(
             for e in entries
         ]
         return report
-    presence = Presence(project)
-    report.datasets = [_dataset_row(project, s.dataset, presence) for s in selected]
+    presence, archives = Presence(project), remembered(project)
+    report.datasets = [
+        replace(_dataset_row(project, s.dataset, presence), storage=told(archives.get(s.dataset.pointer.digest)))
+        for s in selected
+    ]
     return report
 
 
 def list_remote(store: Store, *, jobs: int) -> ListReport:
-    """The datasets of every project in a remote, by their latest push. Raises NotARemote, RemoteError."""
+    """The datasets of every project in a remote, by their latest push. Where the store has storage classes, the
+    manifests of these and one list of the objects tell them. Raises NotARemote, RemoteError."""
     if read_marker(store) is None:
         raise NotARemote(store.url, "nothing was pushed there yet")
 
@@ -125,8 +137,20 @@ def list_remote(store: Store, *, jobs: int) -> ListReport:
             owner, record = found
             best, count = latest.get((owner, record.path), (record, 0))
             latest[owner, record.path] = (record if record.at >= best.at else best, count + 1)
+    kept = kept_as(store, [record for record, _ in latest.values()], jobs=jobs) if isinstance(store, Tiered) else {}
     rows = [
-        CatalogRow(owner, path, r.pointer.digest, r.pointer.size, r.pointer.files, r.pointer.kind, r.at, r.by, count)
+        CatalogRow(
+            owner,
+            path,
+            r.pointer.digest,
+            r.pointer.size,
+            r.pointer.files,
+            r.pointer.kind,
+            r.at,
+            r.by,
+            count,
+            *kept.get(r.manifest, ([], "")),
+        )
         for (owner, path), (r, count) in sorted(latest.items())
     ]
     return ListReport(catalog=rows)

@@ -96,7 +96,7 @@ def send_version(
         if not heads.still(contents.objects) or took_long(began, room.store.clock(), room.grace_s):
             continue
         row, encoded = _record(project, wish, digest_of(stored), signer)
-        _put(room, record_key(signer.project_id, row.record), encoded)
+        put_document(room, record_key(signer.project_id, row.record), encoded)
         if heads.still(contents.objects) and not took_long(began, room.store.clock(), room.grace_s):
             # A kept manifest means: it is there.
             room.cache.keep_remote(room.kept(manifest_key(pointer.digest, row.manifest)), stored)
@@ -123,14 +123,14 @@ def _write_manifest(room: Remote, wish: Wish, table: Table, *, jobs: int) -> byt
             ref = SegmentRef(digest_of(stored), len(part.entries), part.entries[0].path)
             key = segment_key(ref.digest)
             if room.cache.kept_remote(room.kept(key)) != stored or not _is_there(room, key, len(stored)):
-                _put(room, key, stored)
+                put_document(room, key, stored)
                 room.cache.keep_remote(room.kept(key), stored)
             return ref
 
         refs = tuple(workers.each(write, chain(first, parts), jobs=jobs))
         manifest = Manifest(pointer.digest, pointer.is_directory, pointer.size, None, refs)
     stored = encode_manifest(manifest)
-    _put(room, manifest_key(pointer.digest, digest_of(stored)), stored)
+    put_document(room, manifest_key(pointer.digest, digest_of(stored)), stored)
     return stored
 
 
@@ -143,7 +143,7 @@ def _is_there(room: Remote, key: str, size: int) -> bool:
     return stat.size == size and not stat.archived and not is_old(stat.modified, room.store.clock(), room.grace_s)
 
 
-def _put(room: Remote, key: str, data: bytes) -> None:
+def put_document(room: Remote, key: str, data: bytes) -> None:
     """Write a document; one that is there already stays, unless it is not whole, or so old that a collection might
     be about to take it. One that a collection takes all the same while it is looked at is written again."""
     for _ in range(_TRIES):

@@ -75,5 +75,6 @@ def _heal(
     )
     paths = {row.path for row in healed.fetched}
     fetched.fetched[:] = [row for row in fetched.fetched if row.path not in paths] + healed.fetched
+    fetched.served += healed.served
     placed.checked_out += second.checked_out
     placed.failures[:] = [f for f in placed.failures if f.path not in damaged] + second.failures

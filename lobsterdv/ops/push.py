@@ -17,8 +17,9 @@ from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.source import CacheSource
 from lobsterdv.blobs.storage import Decision, Storage, storage_for
 from lobsterdv.digest import Digest
-from lobsterdv.errors import LobsterError, MissingContent, RemoteError
+from lobsterdv.errors import LobsterError, MissingContent, RemoteError, UsageError
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
+from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, forget_pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import is_plain, known_pushes, retired_pushes, still_complete
@@ -91,17 +92,20 @@ def push(
     jobs: int | None = None,
     ignore_missing: bool = False,
     plain: bool = False,
+    storage_class: str | None = None,
     asked: tuple[list[Wish], list[Failure]] | None = None,
     observer: Observer,
 ) -> PushReport:
     """Push what ``wishes`` (or ``asked``, in its place) names and the remote lacks; HEAD what is current.
 
     ``plain``, or ``storage: plain`` in its pointer, has every file of a version stored as an object of its own.
+    ``storage_class`` is that of the objects that this push sends, in place of the remote's own; what lies there already
+    stays as it is. Raises ConfigError for one that must be restored to be read.
 
     An old version whose bytes neither side has is a warning; a current one is a Failure with
     MissingContent, unless ``ignore_missing``. May be repeated, interrupted and raced.
     """
-    config = project.remote(remote)
+    config = _classed(project.remote(remote), storage_class)
     wanted, failures = asked or wishes(project, paths, rev=rev, everything=everything)
     report = PushReport(config.name, config.url, config.name == EMBEDDED, failures=failures)
     if not wanted:
@@ -136,6 +140,14 @@ def push(
         _send_all(project, room, todo, set(damaged), known, terms, report, observer)
     send_runs(room, lambda: {(row.path, row.version) for row in load_pushed(project.index, _shelf(project, room))})
     return report
+
+
+def _classed(config: RemoteConfig, storage_class: str | None) -> RemoteConfig:
+    if storage_class is None:
+        return config
+    if not config.url.startswith("s3:"):
+        raise UsageError(f"remote {config.name} is a folder, which has no storage classes")
+    return config.having("storage_class", storage_class, source="push --storage-class")
 
 
 def _plain(room: Remote, wish: Wish, known: dict[tuple[str, Digest], Pushed]) -> bool:

@@ -45,7 +45,9 @@ def check_push(
     report.failures += gone
     clock = Clock(project.now, None)
     once = Round(project.state, "push-check", now=project.now, keep=False)
-    found = check_remote(project, room, wanted, once, clock, level="heads", remembers=False, observer=observer)
+    found = check_remote(
+        project, room, wanted, once, clock, level="heads", remembers=False, needs_readable=True, observer=observer
+    )
     report.lacking = with_revs(project, [*found.damages, *(_not_pushed(wish) for wish in found.unpushed)])
     report.checked_objects = found.objects
     lacking = {wish.key for wish in [*found.damaged, *found.unpushed]}

@@ -1,7 +1,8 @@
-"""remote add, list, default, remove, trust: the configured remotes. Talks to none of them."""
+"""remote add, list, default, remove, trust: the configured remotes. Talks to none of them, unless asked to measure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from lobsterdv.ops.configure import TRACKED, remote_after, remotes_in, trust
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.gitfiles import stage
 from lobsterdv.ops.init import edit_config
+from lobsterdv.ops.nearness import latencies
 from lobsterdv.ops.trust import distrust
 from lobsterdv.paths import safe_path
 from lobsterdv.stores.open import DirectoryPlace, is_unencrypted, parse_url
@@ -23,13 +25,15 @@ from lobsterdv.stores.open import DirectoryPlace, is_unencrypted, parse_url
 
 @dataclass(frozen=True, slots=True)
 class RemoteRow:
-    """One remote as it is configured; ``settings`` are those that differ from the defaults."""
+    """One remote as it is configured; ``settings`` are those that differ from the defaults. ``latency_ms`` is None
+    where it was not measured, and -1 when it did not answer."""
 
     name: str
     url: str
     is_default: bool
     is_embedded: bool
     settings: dict[str, Value]
+    latency_ms: float | None = None
 
 
 @dataclass
@@ -39,13 +43,17 @@ class RemotesReport:
     failures: list[Failure] = field(default_factory=list)
 
 
-def list_remotes(project: Project) -> RemotesReport:
-    """Every configured remote, and the embedded one."""
+def list_remotes(project: Project, *, measuring: bool = False) -> RemotesReport:
+    """Every configured remote, and the embedded one. ``measuring`` asks each how long it takes to answer; the nearest
+    is first then."""
     default = project.remote().name
+    told = latencies(project, [*project.config.remotes.values()]) if measuring else {}
     rows = []
-    for name, remote in sorted(project.config.remotes.items()):
+    for name, remote in sorted(project.config.remotes.items(), key=lambda item: (told.get(item[0], 0.0), item[0])):
         settings = {k: v for k, v in remote.settings.items() if k != "url" and v != _default(k)}
-        rows.append(RemoteRow(name, remote.url, name == default, name == EMBEDDED, settings))
+        seconds = told.get(name)
+        took = None if seconds is None else (-1.0 if math.isinf(seconds) else round(seconds * 1000, 1))
+        rows.append(RemoteRow(name, remote.url, name == default, name == EMBEDDED, settings, took))
     return RemotesReport(rows)
 
 

@@ -14,6 +14,7 @@ from lobsterdv.formats.entries import Entries, EntryType
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.index.rows import SeenFile, SeenFiles
 from lobsterdv.index.seen import Seen, digests_of, load_seen, save_seen
+from lobsterdv.ops.archives import remembered, told
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
 from lobsterdv.ops.journal import interrupted
@@ -36,7 +37,8 @@ class DatasetStatus:
     one by now: after `git pull`, say); ``absent`` (not checked out); ``partial`` (some of a directory is
     checked out, unmodified); ``unknown`` (there is something, but the version's listing is not here).
     ``missing_files`` are contents of the version that the cache lacks; None when not even the listing is
-    here. ``pushed`` is by what this machine knows of the default remote; None when it knows nothing.
+    here. ``pushed`` is by what this machine knows of the default remote; None when it knows nothing. ``storage`` is
+    what it knows of its archives: ``archived``, ``being restored``, ``restored until`` a day; else empty.
     """
 
     path: str
@@ -50,6 +52,7 @@ class DatasetStatus:
     deleted: list[str]
     missing_files: int | None
     pushed: bool | None
+    storage: str = ""
 
     @property
     def is_lost(self) -> bool:
@@ -104,11 +107,13 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
         else:
             report.failures.append(failure)
     report.conflicts += _open_conflicts(project, {conflict.path for conflict in report.conflicts})
-    presence = Presence(project)
+    presence, archives = Presence(project), remembered(project)
     observer(Started("looking", sum(s.dataset.pointer.size for s in selected)))
     for dataset in dict.fromkeys(s.dataset for s in selected):
         try:
-            report.datasets.append(_one(project, dataset, presence, observer))
+            row = _one(project, dataset, presence, observer)
+            kept = archives.get(row.digest)
+            report.datasets.append(row if kept is None else replace(row, storage=told(kept)))
         except LobsterError as error:
             report.failures.append(Failure(dataset.path, error))
     observer(Finished("looking"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lobsterdv.formats.layout import OBJECTS
 from lobsterdv.formats.values import parse_tags
 
 if TYPE_CHECKING:
@@ -59,4 +60,6 @@ def s3_options(remote: Remote, place: S3Place, *, root: Path) -> S3Options:
         retry_mode=choice("retry_mode"),
         payload_signing=remote.switch("payload_signing"),
         checksum=choice("checksum"),
+        storage_class=text("storage_class"),
+        class_prefix=OBJECTS,
     )

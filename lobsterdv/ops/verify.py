@@ -42,7 +42,7 @@ class VerifyReport:
     """``areas`` say how much was looked at, and what there was no time for; ``level`` how objects were. ``edited`` are
     files of the work tree that somebody changed, ``elsewhere`` versions that the cache need not hold, ``unpushed``
     those that the remote never got. Of ``objects``, ``compared`` had a checksum of the server's that could be compared
-    and ``sampled`` were read (None: no sample)."""
+    and ``sampled`` were read (None: no sample); ``archived`` are there, and cannot be read before a `restore`."""
 
     remote: str | None
     url: str | None
@@ -56,6 +56,7 @@ class VerifyReport:
     objects: int = 0
     compared: int = 0
     sampled: int | None = None
+    archived: int = 0
     repaired: bool = False
     failures: list[Failure] = field(default_factory=list)
 
@@ -148,6 +149,7 @@ def verify_remote(
     report.damages = with_revs(project, found.damages)
     report.unpushed = [Left(wish.path, wish.pointer.digest) for wish in found.unpushed]
     report.objects, report.compared, report.sampled = found.objects, found.compared, found.sampled
+    report.archived = found.archived
     return report
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from lobsterdv import workers
 from lobsterdv.blobs.proving_remote import ChunkMap, crc32_here, prove_object
 from lobsterdv.blobs.remote import Remote
-from lobsterdv.errors import CorruptContent, KeyMissing, RemoteError, Unavailable
+from lobsterdv.errors import Archived, CorruptContent, KeyMissing, RemoteError, Unavailable
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.contents import Contents, StoredObject
 from lobsterdv.formats.entries import Entries
@@ -26,13 +26,16 @@ from lobsterdv.ops.wishes import Wish
 from lobsterdv.stores.base import TellsChecksums
 
 Level = Literal["heads", "checksums", "data"]
+_Bad = dict[StoredObject, tuple[State, str]]
+_ARCHIVED = "it is archived"
 
 
 @dataclass
 class RemoteFindings:
     """``damaged`` are the versions with damages, and ``keys`` all that must not be trusted there. ``unpushed`` versions
     are not in the catalog, nor does this machine know that they ever were. ``compared`` objects had a checksum that
-    could be compared; ``sampled`` of all were read."""
+    could be compared; ``sampled`` of all were read. ``archived`` ones are there and whole as far as a HEAD tells; their
+    bytes cannot be read before they are restored, and that is no damage."""
 
     area: Area = field(default_factory=lambda: Area("remote"))
     damages: list[Damage] = field(default_factory=list)
@@ -42,6 +45,7 @@ class RemoteFindings:
     objects: int = 0
     compared: int = 0
     sampled: int | None = None
+    archived: int = 0
 
 
 def check_remote(
@@ -54,11 +58,13 @@ def check_remote(
     level: Level,
     sample: float | None = None,
     remembers: bool = True,
+    needs_readable: bool = False,
     observer: Observer,
 ) -> RemoteFindings:
     """Look at everything that these versions need at the remote. Writes nothing. ``sample`` (0 to 1) of the objects are
-    read at level ``data``; the others get a HEAD. Without ``remembers`` the index is not asked either. Stops when time
-    is up. Raises RemoteError."""
+    read at level ``data``; the others get a HEAD. Without ``remembers`` the index is not asked either. With
+    ``needs_readable`` a current version of which something is archived is damaged. Stops when time is up. Raises
+    RemoteError."""
     findings = RemoteFindings()
     observer(Started("reading the catalog", total_items=len(wanted)))
     catalog = read_catalog(project, room, wanted, remembers=remembers)
@@ -87,9 +93,11 @@ def check_remote(
         observer(Advanced("reading the catalog", new_items=1))
     observer(Finished("reading the catalog"))
     objects = list(dict.fromkeys(item for _, found in claims for claim in found for item in claim.objects))
-    bad = _look(project, room, objects, chunks, findings, proved, clock, level, sample, observer)
+    bad, archived = _look(project, room, objects, chunks, findings, proved, clock, level, sample, observer)
+    findings.archived = len(archived)
     for wish, found in claims:
-        _judge(room, wish, found, bad, findings)
+        cold = archived if needs_readable and wish.current else {}
+        _judge(room, wish, found, bad | cold, findings)
     return findings
 
 
@@ -119,8 +127,8 @@ def _look(
     level: Level,
     sample: float | None,
     observer: Observer,
-) -> dict[StoredObject, tuple[State, str]]:
-    """Look at each object; returns those that are not right."""
+) -> tuple[_Bad, _Bad]:
+    """Look at each object; returns those that are not right, and those that are archived."""
     area = findings.area
     todo = [item for item in objects if not proved.was_proved(item.digest)]
     area.earlier += len(objects) - len(todo)
@@ -142,7 +150,7 @@ def _look(
             if stat.size != item.size:
                 return "corrupt", f"{stat.size} bytes where {item.size} should be", False
             if stat.archived:
-                return "unreadable", "it is archived", False
+                return None, _ARCHIVED, False
             if item in chosen:
                 prove_object(room.store, item, chunks.chunks_in(item), check=clock.check)
             elif level == "checksums":
@@ -153,6 +161,8 @@ def _look(
             return "missing", "", False
         except CorruptContent as error:
             return "corrupt", f"its bytes are those of {error.found[:19]}", False
+        except Archived:  # since the HEAD
+            return None, _ARCHIVED, False
         except Unavailable as error:
             return "unreadable", str(error), False
         except RemoteError as error:
@@ -162,7 +172,8 @@ def _look(
             return "unreadable", str(error), False
         return None, "", False
 
-    bad: dict[StoredObject, tuple[State, str]] = {}
+    bad: _Bad = {}
+    archived: _Bad = {}
     for item, (state, detail, compared) in zip(todo, workers.each(look, todo, jobs=room.jobs), strict=True):
         if state is None and detail == "late":
             area.left += 1
@@ -173,10 +184,12 @@ def _look(
         observer(Advanced(checks, item.size if item in chosen else 0, 1))
         if state is not None:
             bad[item] = state, detail
+        elif detail == _ARCHIVED:
+            archived[item] = "unreadable", detail
         elif level != "data" or item in chosen:
             proved.proved(item.digest)
     observer(Finished(checks))
-    return bad
+    return bad, archived
 
 
 def _by_checksum(project: Project, room: Remote, item: StoredObject) -> tuple[State | None, str, bool]:
@@ -198,7 +211,7 @@ def _judge(
     room: Remote,
     wish: Wish,
     found: Sequence[Claim],
-    bad: dict[StoredObject, tuple[State, str]],
+    bad: _Bad,
     findings: RemoteFindings,
 ) -> None:
     """A version is whole when one of its claims is; else the newest one's damages are told."""

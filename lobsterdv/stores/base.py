@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from lobsterdv.stores.capabilities import Capabilities
 
@@ -19,7 +19,8 @@ class Stat:
 
     ``modified`` is seconds since 1970 by the store's own clock. ``etag`` is opaque: compare it, never
     take it for a hash. ``archived`` means that the bytes cannot be read until they are restored. ``version`` is the id
-    of a versioned bucket, as ``head`` tells it.
+    of a versioned bucket, as ``head`` tells it. ``storage_class`` is empty in stores that have none. ``restored`` is,
+    of what is or was archived, RESTORING or the day (ISO 8601) up to which a restored copy stays, as ``head`` tells it.
     """
 
     key: str
@@ -28,6 +29,11 @@ class Stat:
     etag: str = ""
     archived: bool = False
     version: str = ""
+    storage_class: str = ""
+    restored: str = ""
+
+
+RESTORING: Final = "restoring"
 
 
 @runtime_checkable

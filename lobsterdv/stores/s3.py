@@ -10,18 +10,21 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
-from lobsterdv.stores.base import Stat
+from lobsterdv.stores.base import RESTORING, Stat
 from lobsterdv.stores.capabilities import Capabilities
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
 from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
 from lobsterdv.stores.s3_read import take_range, take_whole
+from lobsterdv.stores.s3_tiers import S3Tiers, class_of, restored_until
 from lobsterdv.stores.s3_upload import S3Upload
+from lobsterdv.stores.tiered import ARCHIVES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,8 +38,6 @@ if TYPE_CHECKING:
         PutObjectRequestTypeDef,
     )
 
-_ARCHIVE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
-
 
 class S3Store:
     """Bytes in a bucket, under a prefix. It connects at the first use; ``client`` replaces its own."""
@@ -48,6 +49,11 @@ class S3Store:
         self.options = options
         self.url = self._calls.url
 
+    def beside(self, bucket: str, *, region: str = "") -> S3Store:
+        """All of another bucket of the same endpoint, as the same identity. To be closed by itself."""
+        there = replace(self.options, bucket=bucket, prefix="", region=region or self.options.region)
+        return S3Store(there, client=self._calls.lent_client, credentials=self._calls.credentials)
+
     def head(self, key: str) -> Stat:
         calls = self._calls
         full = calls.key(key)
@@ -58,11 +64,11 @@ class S3Store:
             raise self._reason(key, error) from error
         if "LastModified" not in found or "ContentLength" not in found:
             raise calls.not_s3(READ)
-        away = found.get("StorageClass", "") in _ARCHIVE_CLASSES or bool(found.get("ArchiveStatus"))
-        restored = 'ongoing-request="false"' in found.get("Restore", "")
+        kind, restored = class_of(found), restored_until(found.get("Restore", ""))
+        away = (kind in ARCHIVES or bool(found.get("ArchiveStatus"))) and restored in ("", RESTORING)
         modified = found["LastModified"].timestamp()
         etag, version = found.get("ETag", "").strip('"'), found.get("VersionId", "")
-        return Stat(key, found["ContentLength"], modified, etag, away and not restored, version)
+        return Stat(key, found["ContentLength"], modified, etag, away, version, kind, restored)
 
     def crc32(self, key: str) -> int | None:
         """Of a value of one part that was sent with a CRC32, which the server verified and kept."""
@@ -131,9 +137,9 @@ class S3Store:
                 # Consoles make "folders": empty values whose key ends in a slash.
                 if not key.startswith(prefix) or key <= after or key.endswith("/"):
                     continue
-                away = entry.get("StorageClass", "") in _ARCHIVE_CLASSES
-                modified = entry["LastModified"].timestamp()
-                yield Stat(key, entry["Size"], modified, entry.get("ETag", "").strip('"'), away)
+                kind, modified = class_of(entry), entry["LastModified"].timestamp()
+                etag, away = entry.get("ETag", "").strip('"'), kind in ARCHIVES
+                yield Stat(key, entry["Size"], modified, etag, away, storage_class=kind)
 
     def delete(self, key: str) -> None:
         calls = self._calls
@@ -164,8 +170,9 @@ class S3Store:
             "Key": full,
             "CopySource": {"Bucket": calls.bucket, "Key": full},
             "MetadataDirective": "REPLACE",
+            "TaggingDirective": "REPLACE",  # what is refreshed is in use: nothing tagged for an archive stays so
         }
-        self.options.add_storage(request)
+        self.options.add_storage(request, key)
         if calls.sends_checksums:
             # As it was written: `verify --checksums` goes on comparing it.
             request["ChecksumAlgorithm"] = cast("ChecksumAlgorithmType", calls.checksum.name)
@@ -204,6 +211,10 @@ class S3Store:
     def is_exact(self) -> bool:
         return self._calls.keeps_versions
 
+    @property
+    def tiers(self) -> S3Tiers:
+        return S3Tiers(self._calls)
+
     def close(self) -> None:
         self._calls.close()
 
@@ -224,7 +235,7 @@ class S3Store:
             "Key": self._calls.key(key),
             "Body": self._calls.body(data),
         }
-        self.options.add_storage(request)
+        self.options.add_storage(request, key)
         if checksum:
             request[self._calls.checksum.field] = checksum  # type: ignore[literal-required]
         if conditional:

@@ -85,6 +85,4 @@ def _add(
     added = {name: value for name, value in always.items() if name in known}
     if model.name in _WRITES:
         added |= writes
-        if model.name == "CopyObject":
-            added.pop("Tagging", None)  # a copy onto itself keeps its tags
     return {**added, **params}

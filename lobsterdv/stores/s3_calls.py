@@ -43,7 +43,7 @@ class S3Calls:
         self.limiter = Limiter(options.max_bandwidth) if options.max_bandwidth else None
         self.credentials = credentials
         self._connection = Connection(client, identify=lambda: "") if client is not None else None
-        self._lent = client is not None  # and then not ours to close
+        self.lent_client = client  # not ours to close
         self._connecting = threading.Lock()
         self._bucket_seen = False
         self.date: float | None = None
@@ -63,7 +63,7 @@ class S3Calls:
     def attempt(self, call: Callable[[S3Client], T]) -> T:
         """Do ``call``, and again after conflicts, damage on the way and 429, which botocore gives up on.
 
-        Raises botocore's errors, for callers that tell them apart; LobsterError when it cannot connect.
+        Raises botocore's errors, for callers that tell them apart, and ConfigError.
         """
         client = self._connected().client
         for number in range(1, self.options.attempts):
@@ -131,25 +131,22 @@ class S3Calls:
 
     def meeting(self) -> tuple[str, str]:
         """The endpoint and the region that requests go to. Sends nothing."""
-        meta = self._connected().client.meta
+        try:
+            meta = self._connected().client.meta
+        except foreign_errors() as error:
+            raise translate(error, self._request("connect", "")) from error
         return meta.endpoint_url, meta.region_name or ""
 
     def close(self) -> None:
-        if self._connection is not None and not self._lent:
+        if self._connection is not None and self.lent_client is None:
             self._connection.client.close()
 
     def _connected(self) -> Connection:
         if self._connection is None:
             with self._connecting:
                 if self._connection is None:
-                    self._connection = self._connect()
+                    self._connection = connect(self.options, self.credentials)
         return self._connection
-
-    def _connect(self) -> Connection:
-        try:
-            return connect(self.options, self.credentials)
-        except foreign_errors() as error:
-            raise translate(error, self._request("connect", "")) from error
 
     def _request(self, action: str, key: str) -> Request:
         connection = self._connection

@@ -30,7 +30,8 @@ class S3Options:
     ``attempts`` counts the first one. ``checksum`` "auto" sends a CRC32 the server verifies until it says
     that it cannot. ``addressing`` "auto" is virtual-hosted on AWS and path style at custom endpoints,
     which seldom have a name in the DNS for every bucket. ``max_bandwidth`` is in bytes a second, 0 for no
-    limit. ``proxies`` is a URL, or "none" to pass by even those of the environment.
+    limit. ``proxies`` is a URL, or "none" to pass by even those of the environment. ``storage_class`` is that of keys
+    below ``class_prefix``; all others stay in the server's own.
     """
 
     bucket: str = ""
@@ -47,6 +48,7 @@ class S3Options:
     attempts: int = 5
     checksum: Literal["auto", "crc32", "crc64nvme", "xxhash128", "none"] = "auto"
     storage_class: str = ""
+    class_prefix: str = ""
     sse: str = ""
     kms_key_id: str = ""
     sse_c_key_file: str = ""
@@ -95,10 +97,12 @@ class S3Options:
         }
 
     def add_storage(
-        self, request: PutObjectRequestTypeDef | CreateMultipartUploadRequestTypeDef | CopyObjectRequestTypeDef
+        self,
+        request: PutObjectRequestTypeDef | CreateMultipartUploadRequestTypeDef | CopyObjectRequestTypeDef,
+        key: str,
     ) -> None:
-        """Add to a boto3 request how the bytes shall be kept."""
-        if self.storage_class:
+        """Add to a boto3 request how the bytes of a key (without the prefix) shall be kept."""
+        if self.storage_class and key.startswith(self.class_prefix):
             request["StorageClass"] = cast("StorageClassType", self.storage_class)
         if self.sse:
             request["ServerSideEncryption"] = cast("ServerSideEncryptionType", self.sse)

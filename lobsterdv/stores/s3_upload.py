@@ -162,7 +162,7 @@ class S3Upload:
                 "Bucket": self._calls.bucket,
                 "Key": self._calls.key(self._key),
             }
-            options.add_storage(request)
+            options.add_storage(request, self._key)
             if self._calls.sends_checksums:
                 request["ChecksumAlgorithm"] = cast("ChecksumAlgorithmType", self._calls.checksum.name)
             return client.create_multipart_upload(**request)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lobsterdv import workers
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest, checksum_of, digest_of
@@ -159,6 +160,38 @@ def test_parts_may_arrive_in_any_order_and_are_verified_as_a_whole(cache: Cache)
             incoming.write_at(start, data[start : start + 7001])
         incoming.finish()
     assert cache.read_small(digest, name="n") == data
+
+
+def test_what_is_written_twice_is_hashed_as_it_lies_in_the_file(cache: Cache) -> None:
+    """Parts are hashed as they arrive; a later one over an earlier one must not hide behind the earlier one's bytes."""
+    data = random.Random(5).randbytes(3000)
+    orders = ([(0, 1000), (1000, 3000), (500, 900)], [(1000, 2000), (1500, 3000), (0, 1000)], [(0, 1000), (0, 3000)])
+    for order in orders:
+        for damaged in (None, *range(len(order))):
+            with Intake(cache) as intake:
+                incoming = intake.receive(digest_of(data), len(data), name="n")
+                lies = bytearray(len(data))
+                for number, (start, end) in enumerate(order):
+                    part = b"x" * (end - start) if number == damaged else data[start:end]
+                    incoming.write_at(start, part)
+                    lies[start:end] = part
+                if lies == data:
+                    incoming.finish()
+                else:
+                    with pytest.raises(CorruptContent):
+                        incoming.finish()
+        assert cache.read_small(digest_of(data), name="n") == data
+
+
+def test_parts_of_many_threads_are_hashed_whole(cache: Cache) -> None:
+    data = random.Random(6).randbytes(3 << 20)
+    parts = list(range(0, len(data), 1 << 16))
+    with Intake(cache) as intake:
+        incoming = intake.receive(digest_of(data), len(data), name="n")
+        send = lambda start: incoming.write_at(start, data[start : start + (1 << 16)])  # noqa: E731
+        assert len(list(workers.each(send, random.Random(7).sample(parts, len(parts)), jobs=8))) == len(parts)
+        incoming.finish()
+    assert cache.read_small(digest_of(data), name="n") == data
 
 
 @pytest.mark.parametrize("lie", ["a part missing", "a part changed"])

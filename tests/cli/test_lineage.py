@@ -31,6 +31,10 @@ def test_run(raw: Desk) -> None:
 
 def test_run_exits_as_its_command_did(raw: Desk) -> None:
     assert "exit status 7; nothing is kept" in raw.ldv("run", "--", "sh -c 'exit 7'", code=7).out
+    words = ("run", "--out", "raw.csv", "--out", "new.csv", "--", "echo half | tee raw.csv new.csv; exit 3")
+    said = raw.ldv(*words, code=3).out
+    assert "raw.csv was changed, and is no version" in said and "new.csv was left there, and is no version" in said
+    assert "lobsterdv checkout --force raw.csv" in said and "--force raw.csv new.csv" not in said
     assert "cannot be run" in raw.ldv("run", "--", "no-such-program", code=2).err
     assert "NAME=VALUE" in raw.ldv("run", "--param", "seed", "--", "true", code=2).err
 

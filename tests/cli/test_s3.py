@@ -97,3 +97,44 @@ def test_the_error_of_one_remote_names_that_remote(lab: Desk, moto: Server, buck
     printed = lab.ldv("list", "--remote", "lab", code=4)
     assert "nothing was pushed there yet" in printed.err
     assert "fix: lobsterdv push --remote lab" in printed.err
+
+
+def test_settings_are_shown_and_changed(lab: Desk) -> None:
+    lab.ldv("remote", "add", "lab", "s3://lab-data/x")
+    printed = lab.ldv("remote", "configure", "lab", "--set", "region=eu-west-1", "--set", "requester_pays=yes")
+    assert "lab: requester_pays is true now (tracked)" in printed.out
+    assert "Next: git commit -m 'Configure remote lab'" in printed.out
+    lab.ldv("remote", "configure", "lab", "--private", "--set", "max_bandwidth=2MB/s")
+    shown = [line.split()[:3] for line in lab.ldv("remote", "configure", "lab").lines]
+    assert shown == [
+        ["url", "s3://lab-data/x", "tracked"],
+        ["region", "eu-west-1", "tracked"],
+        ["requester_pays", "true", "tracked"],
+        ["max_bandwidth", "2000000", "private"],
+    ]
+    assert len(lab.ldv("remote", "configure", "lab", "-v").lines) > 30, "with the defaults too"
+    rows = lab.json("remote", "configure", "lab", "--unset", "region")["report"]["settings"]
+    assert [(row["key"], row["value"], row["said"]) for row in rows] == [("region", None, "default")]
+
+
+def test_a_setting_without_a_value_and_one_that_is_private(lab: Desk) -> None:
+    lab.ldv("remote", "add", "lab", "s3://lab-data/x")
+    assert "--unset region" in lab.ldv("remote", "configure", "lab", "--set", "region", code=2).err
+    printed = lab.ldv("remote", "configure", "lab", "--set", "mfa_serial=x", code=1)
+    assert "fix: lobsterdv remote configure lab --set mfa_serial=x --private" in printed.err
+
+
+def test_a_slow_push_says_what_may_help(lab: Desk, moto: Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote(lab, moto, f"s3://{bucket}/lab")
+    monkeypatch.setattr("lobsterdv.cli.slow.ENOUGH", 1000)
+    monkeypatch.setattr("lobsterdv.cli.session.Session.seconds", property(lambda session: 3600.0))
+    lab.write("noise.bin", os.urandom(50_000))
+    lab.ldv("add", "noise.bin")
+    printed = lab.ldv("push")
+    assert "/s is slow. What may help:" in printed.out
+    assert "  lobsterdv remote configure lab --private --set concurrency=32" in printed.out
+    assert "accelerate" not in printed.out, "which is AWS's"
+    lab.ldv("remote", "configure", "lab", "--private", "--set", "max_bandwidth=1GB")
+    lab.write("more.bin", os.urandom(50_000))
+    lab.ldv("add", "more.bin")
+    assert "is slow" not in lab.ldv("push").out, "it was asked to be"

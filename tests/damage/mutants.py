@@ -48,7 +48,8 @@ def pointer_first() -> None:
 
 def believing() -> None:
     """Bytes that arrive are taken for what their name says."""
-    from lobsterdv.blobs import download, intake
+    from lobsterdv.blobs import download, incoming
+    from lobsterdv.digest import Hasher
 
     class Believed(bytes):
         def __eq__(self, other: object) -> bool:
@@ -59,9 +60,12 @@ def believing() -> None:
 
         __hash__ = bytes.__hash__
 
-    really = intake.hash_descriptor
+    class Trusting(Hasher):
+        def digest(self) -> Believed:  # type: ignore[override]
+            return Believed(32)
+
     download.digest_of = lambda data: Believed(32)  # type: ignore[assignment]
-    intake.hash_descriptor = lambda fd, *rest: (Believed(32), *really(fd, *rest)[1:])  # type: ignore[assignment]
+    incoming.Hasher = Trusting  # type: ignore[misc]
 
 
 def _only_folders(sync_all: object) -> object:

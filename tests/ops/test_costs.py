@@ -40,13 +40,15 @@ def read_bytes(store: WatchedStore) -> int:
 
 
 @linux
-def test_add_of_a_large_file_reads_it_once_or_twice_and_writes_it_once(lab: Lab) -> None:
+def test_add_of_a_large_file_reads_it_once_and_writes_it_once(lab: Lab) -> None:
     """DVC reads 3 times and writes twice."""
     size = 64 << 20
     write_noise(lab.path("big"), 64)
     settle(lab.path("big"))
     costs = run(lab, "add", "big")
-    assert costs.read <= 2 * size + PROGRAM, "copied, and hashed as it lies in the cache"
+    assert costs.read <= 1.05 * size + PROGRAM, (
+        "hashed while it is copied (where it is cloned, as it lies in the cache)"
+    )
     assert costs.written <= 1.01 * size
     again = run(lab, "add", "big")
     assert again.read <= PROGRAM and again.written <= MB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -188,7 +189,7 @@ def test_where_requests_go(settings: dict[str, Any], url: str) -> None:
 
     def answer(request: Any, **_: object) -> AWSResponse:
         asked.append(request.url)
-        return AWSResponse(request.url, 200, {}, HTTPResponse(b"", preload_content=False))
+        return AWSResponse(request.url, 200, {}, HTTPResponse(io.BytesIO(), preload_content=False))
 
     client.meta.events.register("before-send.s3", answer)  # type: ignore[arg-type]
     client.head_bucket(Bucket="lab")

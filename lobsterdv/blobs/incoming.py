@@ -1,0 +1,164 @@
+"""A content that arrives in parts from a remote: into a temp at its offsets, verified as a whole, then handed on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lobsterdv import durable, temps
+from lobsterdv.digest import Digest, Hasher, digest_of
+from lobsterdv.errors import CorruptContent, LocalIOError
+from lobsterdv.reading import HASHED_BYTES, windows
+
+
+class Incoming:
+    """A plain file that arrives in parts, in any order, from any thread; it is verified before ``accept`` gets it."""
+
+    def __init__(
+        self,
+        accept: Callable[[Digest, int, bytes, Path], object],
+        digest: Digest,
+        size: int,
+        name: str,
+        temp: tuple[int, Path],
+    ) -> None:
+        self._accept = accept
+        self._digest = digest
+        self._size = size
+        self._name = name
+        self._fd, self._temp = temp
+        with durable.translating(self._temp):
+            self._is_hollow = os.fstat(self._fd).st_blocks == 0
+            os.ftruncate(self._fd, size)
+        self._front = _Front(self._fd)
+
+    def write_at(self, offset: int, data: bytes | memoryview) -> None:
+        """Write one part; parts never reach beyond the size."""
+        view = memoryview(data)
+        if offset + len(view) > self._size:
+            raise LocalIOError(self._name, "more bytes arrived than the version has")
+        rest = view[:0] if self._is_hollow and _is_zero(view) else view  # a hole reads as zeros
+        with durable.translating(self._temp):
+            while rest:
+                rest = rest[os.pwrite(self._fd, rest, offset + len(view) - len(rest)) :]
+            self._front.wrote(offset, view)
+
+    def finish(self) -> None:
+        """Verify the whole and queue it. Raises CorruptContent, and then nothing is kept."""
+        try:
+            with durable.translating(self._temp):
+                hasher = self._front.finish()
+        finally:
+            self._close()
+        if (actual := hasher.digest()) != self._digest:
+            self._temp.unlink(missing_ok=True)
+            raise CorruptContent(self._name, "what arrived from the remote", str(self._digest), str(actual))
+        self._accept(self._digest, hasher.size, hasher.checksum(), self._temp)
+
+    def held(self, lengths: Sequence[int], digests: Iterable[Digest]) -> list[bool]:
+        """Which of its chunks are right already; holes are not read."""
+        data = _DataRuns(self._fd)
+        found = []
+        start = 0
+        for length, digest in zip(lengths, digests, strict=True):
+            found.append(data.touches(start, start + length) and digest_of(os.pread(self._fd, length, start)) == digest)
+            start += length
+        return found
+
+    def suspend(self) -> None:
+        """Leave it for a later fetch to go on with. After ``finish`` does nothing."""
+        if self._fd >= 0:
+            self._close()
+            with suppress(OSError):
+                self._temp.rename(temps.temp_path(self._temp.parent, digest=self._digest.hex(), is_mine=False))
+
+    def abandon(self) -> None:
+        """Throw it away. May be repeated, and after ``finish`` does nothing."""
+        if self._fd >= 0:
+            self._close()
+            self._temp.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+
+class _Front:
+    """Hashes a file from its beginning while its parts arrive: those that come in order from memory, others from the
+    file, once what was before them is there. What was written twice is only hashed at the end, as it lies there."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._hasher = Hasher()
+        self._at = 0  # all before has been given to the hasher, or is being given
+        self._ahead: dict[int, int] = {}  # what was written beyond: from, and to before
+        self._is_busy = False
+        self._is_torn = False
+
+    def wrote(self, offset: int, view: memoryview) -> None:
+        """``view`` is in the file, at ``offset``. Of threads that come together, one hashes. Raises OSError."""
+        with self._lock:
+            self._is_torn |= offset < self._at or offset in self._ahead
+            self._ahead[offset] = offset + len(view)
+            if self._is_busy or self._is_torn:
+                return
+            self._is_busy = True
+        try:
+            while (run := self._next()) is not None:
+                start, end = run
+                if start == offset and end == offset + len(view):
+                    for at in range(0, len(view), HASHED_BYTES):
+                        self._hasher.update(view[at : at + HASHED_BYTES])
+                else:
+                    self._read(start, end)
+        except BaseException:
+            self._is_torn = True
+            raise
+
+    def finish(self) -> Hasher:
+        """Of the whole file; nobody writes any more. Raises OSError."""
+        if self._is_torn or any(start < self._at for start in self._ahead):
+            self._hasher, self._at = Hasher(), 0
+        self._read(self._at, os.fstat(self._descriptor).st_size)
+        return self._hasher
+
+    def _next(self) -> tuple[int, int] | None:
+        with self._lock:
+            start = self._at
+            end = None if self._is_torn else self._ahead.pop(start, None)
+            if end is None:
+                self._is_busy = False
+                return None
+            self._at = end
+            return start, end
+
+    def _read(self, start: int, end: int) -> None:
+        for view in windows(self._descriptor, start=start, end=end):
+            self._hasher.update(view)
+
+
+def _is_zero(view: memoryview) -> bool:
+    return not any(view[:64]) and not bytes(view).strip(b"\0")
+
+
+class _DataRuns:
+    """Where a sparse file holds data, asked for in ascending order."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._start = self._end = 0
+
+    def touches(self, start: int, end: int) -> bool:
+        """True when some of ``start`` to ``end`` is not a hole."""
+        while self._end <= start:
+            try:
+                self._start = os.lseek(self._descriptor, max(start, self._end), os.SEEK_DATA)
+                self._end = os.lseek(self._descriptor, self._start, os.SEEK_HOLE)
+            except OSError:  # no data beyond
+                self._start = self._end = sys.maxsize
+        return self._start < end
