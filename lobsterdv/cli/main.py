@@ -64,7 +64,9 @@ COMMANDS: Final = {
     "forget": Row("room", "Make room", "Make a version go, and never come back."),
     "repack": Row("room", "Make room", "Place anew what is left of objects that are mostly waste."),
     "undelete": Row("room", "Make room", "List the trash, or bring something back from it."),
-    "remote": Row("remotes", "Set up", "Create, add, list, choose, remove, trust, examine or clean remotes."),
+    "remote": Row(
+        "remotes", "Set up", "Create, add, configure, list, choose, remove, trust, examine or clean remotes."
+    ),
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "selftest": Row("selftesting", "Set up", "Try out whether this file system and a server do what lobsterdv needs."),

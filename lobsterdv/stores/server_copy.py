@@ -69,7 +69,7 @@ def _copy(source: S3Store, target: S3Store, key: str) -> None:
         "Key": target.calls.key(key),
         "CopySource": _source(source, key),
     }
-    target.options.add_storage(request)
+    target.options.add_storage(request, key)
     if target.calls.sends_checksums:
         request["ChecksumAlgorithm"] = "CRC32"  # `verify --checksums` goes on comparing it
     answer = target.calls.attempt(lambda client: client.copy_object(**request))
@@ -79,7 +79,7 @@ def _copy(source: S3Store, target: S3Store, key: str) -> None:
 def _copy_parts(source: S3Store, target: S3Store, key: str, size: int, part_size: int) -> None:
     calls, full = target.calls, target.calls.key(key)
     request: CreateMultipartUploadRequestTypeDef = {"Bucket": calls.bucket, "Key": full}
-    target.options.add_storage(request)
+    target.options.add_storage(request, key)
     if calls.sends_checksums:
         request["ChecksumAlgorithm"] = "CRC32"
         request["ChecksumType"] = "FULL_OBJECT"  # so that it can be compared with the original's
