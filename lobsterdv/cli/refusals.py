@@ -258,6 +258,15 @@ def _foreign_bucket(error: Refused, at: Situation) -> list[Remedy]:
             Remedy("export AWS_PROFILE=NAME", "if it belongs to another account of yours")]  # fmt: skip
 
 
+def _another_place(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv(at.command, "--help"), "another bucket, or another remote"),
+            Remedy(at.words.ldv("remote", "list"), "shows the remotes")]  # fmt: skip
+
+
+def _no_logging(error: Refused, at: Situation) -> list[Remedy]:
+    return [Remedy(at.words.ldv("remote", "logging", "enable", quote(error.path)), "from then on it writes them")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
@@ -279,7 +288,9 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "lost": _lost,
     "no-command": _no_command,
     "no-conflict": _no_conflict,
+    "no-logging": _no_logging,
     "no-tenant": _no_tenant,
+    "not-a-bucket": _another_place,
     "not-found": _not_found,
     "not-held": _not_held,
     "one-sided": _one_sided,
@@ -289,9 +300,11 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "outside": _outside,
     "overlap": _look_around,
     "overlapping": _overlapping,
+    "own-bucket": _another_place,
     "own-hook": _own_hook,
     "part": _part,
     "reserved": _reserved,
+    "same-place": _another_place,
     "shallow": _shallow,
     "special-file": _special,
     "symlink": _symlink,

@@ -216,13 +216,13 @@ def _timed(now: Callable[[], float], work: Callable[[], object]) -> float:
 
 def _small(calls: S3Calls) -> Any:
     request: Any = {"Bucket": calls.bucket, "Key": calls.key(SMALL), "Body": BODY}
-    calls.options.add_storage(request, request["Key"])
+    calls.options.add_storage(request, SMALL)
     return request
 
 
 def _begin(calls: S3Calls, key: str) -> str:
     request: Any = {"Bucket": calls.bucket, "Key": calls.key(key)}
-    calls.options.add_storage(request, request["Key"])
+    calls.options.add_storage(request, key)
     answer = _ask(calls, WRITE, key, lambda client: client.create_multipart_upload(**request))
     if "UploadId" not in answer:
         raise Unsupported("the server begins no upload")
