@@ -150,7 +150,7 @@ def test_a_reverted_version_is_current_again(lab: Lab, store: WatchedStore) -> N
 def test_two_remotes_hold_what_each_was_given(lab: Lab) -> None:
     first, second = WatchedStore(MemoryStore("first")), WatchedStore(MemoryStore("second"))
     remotes = {name: {"url": str(lab.root.parent / name)} for name in ("first", "second")}
-    lab.configure(remote="first", remotes=remotes).use({"first": first, "second": second})
+    lab.configure(remote="first", remotes=remotes, fallback="off").use({"first": first, "second": second})
     save(lab, "one")
     lab.commit()
     lab.push()
