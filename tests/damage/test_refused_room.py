@@ -1,4 +1,4 @@
-"""Ctrl-C and refusals of the system at the steps of gc: what nothing else holds stays whole, and once more finishes it."""
+"""Ctrl-C and refusals of the system at the steps of gc: what nothing else holds stays whole; once more finishes it."""
 
 from __future__ import annotations
 
