@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import LocalIOError
-from lobsterdv.syncfs import reports_errors, syncfs
+from lobsterdv.linux_sync import reports_errors, syncfs
 from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
 
