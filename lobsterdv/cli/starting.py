@@ -101,8 +101,8 @@ def demo_command(session: Session, source: str | None, s3: bool) -> Done:
     share it again, clone, pull, go back, and prove every byte. Without FILE.h5ad it takes a sample that comes
     with scanpy. Nothing outside a temporary folder is touched.
     """
-    from lobsterdv.cli.outcome import say  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_demo import proof, told  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.speech import say  # noqa: PLC0415 - start-up time
     from lobsterdv.demo import Step, run_demo  # noqa: PLC0415 - start-up time
 
     def tell(step: Step) -> None:
