@@ -42,7 +42,8 @@ class Timing:
 @dataclass(frozen=True, slots=True)
 class BenchRow:
     """The medians of one operation over all ``runs``. ``size`` is that of the dataset that was written or read, 0 where
-    none was; a rate is ``size`` over the median, where bytes had to be written. ``moved_bytes`` of content crossed to or from the remote."""
+    none was; a rate is ``size`` over the median, where bytes had to be written. ``moved_bytes`` of content crossed to
+    or from the remote."""
 
     operation: Operation
     size: int
