@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lobsterdv.blobs import download
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.cutting import BLOCK_BYTES
-from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, fetch_contents, pieces_of, plan_ranges
+from lobsterdv.blobs.download import fetch_contents
 from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.ranges import GAP_BYTES, RANGE_BYTES, pieces_of, plan_ranges
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted, groups
 from lobsterdv.chunker import cut_lengths
