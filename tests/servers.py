@@ -19,9 +19,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -86,6 +87,15 @@ class Server:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loader() -> Iterator[None]:
+    """botocore parses its descriptions of S3 for every session anew, 70 ms of CPU each: once a process is enough."""
+    import botocore.session
+
+    with patch.object(botocore.session, "create_loader", cache(botocore.session.create_loader)):
+        yield
 
 
 @pytest.fixture(scope="session")

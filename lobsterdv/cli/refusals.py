@@ -267,6 +267,11 @@ def _no_logging(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("remote", "logging", "enable", quote(error.path)), "from then on it writes them")]
 
 
+def _kms_replica(error: Refused, at: Situation) -> list[Remedy]:
+    sync = at.words.ldv("remote", "sync", quote(error.path), "NAME")
+    return [Remedy(sync, "copies it to another remote, whatever encrypts it; `remote create` makes one")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "big-file": _big_file,
@@ -283,6 +288,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "forget-shared": _forget_shared,
     "git-tracked": _git_tracked,
     "hard-links": _copied,
+    "kms-replica": _kms_replica,
     "linked": _linked,
     "list": _list,
     "lost": _lost,
