@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 START_TIMEOUT_S = 60
-GUEST = "arn:aws:iam::000000000000:user/guest"
 NPM_BIN = Path(__file__).parent.parent / ".servers" / "node_modules" / ".bin"
 CEPH = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 PROGRAMS = {"seaweedfs": ("weed",), "rclone": ("rclone",), "s3rver": ("s3rver",), "radosgw": CEPH}
@@ -51,7 +50,8 @@ class Server:
     access_key: str
     secret_key: str
     guest: S3Credentials | None = None
-    """Of somebody who may do nothing but what a bucket's policy allows to ``GUEST``, where the server has such."""
+    """Of somebody who may do nothing but what a bucket's policy allows to ``guest_arn``, where the server has such."""
+    guest_arn: str = "arn:aws:iam::000000000000:user/guest"
 
     @property
     def credentials(self) -> S3Credentials:
@@ -140,39 +140,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash.setdefault(_ABSENT, []).append(
             f"NOT RUN: {number} tests of {name}: no {', '.join(absent[name])} (make servers)"
         )
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-servers", metavar="FILE", help="write what each S3 server could do into this document")
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note how the contract suite went for each server."""
-    name, _, case = report.nodeid.partition("test_store_contract.py::")[2].partition("[")
-    server = next((server for server in PROGRAMS if case.startswith(server)), "")
-    if server and (report.when == "call" or report.failed):
-        skipped = str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
-        reason = getattr(report, "wasxfail", "") or skipped or ("" if report.passed else f"{name} failed")
-        _TRIED.setdefault(server, []).append(reason if report.when == "call" else f"{name} could not run")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table between its markers; servers that were not tried are not in it."""
-    place = session.config.getoption("--write-servers")
-    if place and _TRIED:
-        rows = ["| server | contract tests that pass | what it cannot do |", "|---|---|---|"]
-        for server, outcomes in sorted(_TRIED.items()):
-            lacks = "; ".join(dict.fromkeys(filter(None, outcomes))) or "-"
-            rows.append(f"| {server} | {outcomes.count('')} of {len(outcomes)} | {lacks} |")
-        path = Path(place)
-        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        assert after or rest, f"{place} has no markers for the table of servers"
-        path.write_text(f"{before}{_BEGIN}\n" + "\n".join(rows) + f"\n{_END}{after}", encoding="utf-8")
-
-
-_BEGIN, _END = "<!-- servers: begin -->", "<!-- servers: end -->"
-_TRIED: dict[str, list[str]] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -266,9 +233,12 @@ def s3rver_server(folder: Path) -> Iterator[Server]:
 def radosgw_server(folder: Path) -> Iterator[Server]:
     """Ceph's gateway over a cluster of this test's own, in memory."""
     port = free_ports(0, 1)
-    server = Server("radosgw", f"http://127.0.0.1:{port}", secrets.token_hex(10).upper(), secrets.token_hex(20))
+    owner, guest = (S3Credentials(secrets.token_hex(10).upper(), secrets.token_hex(20)) for _ in range(2))
+    url, arn = f"http://127.0.0.1:{port}", "arn:aws:iam:::user/guest"
+    server = Server("radosgw", url, owner.access_key, owner.secret_key, guest, arn)
+    users = {"test": (owner.access_key, owner.secret_key), "guest": (guest.access_key, guest.secret_key)}
     programs = {name: program(name) for name in CEPH}
-    with radosgw_processes(folder, port=port, programs=programs, keys=(server.access_key, server.secret_key)):
+    with radosgw_processes(folder, port=port, programs=programs, users=users):
         wait_until_ready(None, server, folder / "radosgw.out")
         yield server
         server.client.close()

@@ -58,7 +58,7 @@ def has_kms_key(store: S3Store) -> bool:
         answer = ask_set(calls, action, lambda client: client.get_bucket_encryption(Bucket=calls.bucket))
     except (Denied, Unsupported):
         return False
-    rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+    rules = answer["ServerSideEncryptionConfiguration"].get("Rules", []) if answer else []
     methods = (rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules)
     return any(method.startswith("aws:kms") for method in methods)
 
