@@ -103,10 +103,11 @@ def archive(client: S3Client, bucket: str) -> bool:
 
 def lifecycle(client: S3Client, bucket: str) -> bool:
     """The rules of `remote create` are kept as they were put; what comes of them takes days."""
+    where: Any = {"Status": "Enabled", "Filter": {"Prefix": "lab/"}}
     rules: Any = [
-        {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "lab/"}, "NoncurrentVersionExpiration": {"NoncurrentDays": 3}},
-        {"ID": "b", "Status": "Enabled", "Filter": {"Prefix": "lab/"}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
-    ]  # fmt: skip
+        {"ID": "a", **where, "NoncurrentVersionExpiration": {"NoncurrentDays": 3}},
+        {"ID": "b", **where, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    ]
     client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     kept = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     return [{name: rule.get(name) for name in given} for given, rule in zip(rules, kept, strict=True)] == rules
