@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import functools
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import LocalIOError
+from lobsterdv.linux_sync import reports_errors, syncfs
 from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
 
@@ -254,14 +253,14 @@ def sync_all(paths: Sequence[Path], *, jobs: int, together: Path | None = None) 
     whose file system all of them lie, if the caller knows one: that saves a stat each."""
     if not paths:
         return
-    if len(paths) >= _SYNCFS_FROM and _syncfs_reports_errors():
+    if len(paths) >= _SYNCFS_FROM and reports_errors():
         devices: dict[int, Path] = {}
         for path in paths if together is None else [together]:
             with translating(path):
                 devices.setdefault(path.stat().st_dev, path)
         for path in devices.values():
             with translating(path.parent):
-                _open_and(_syncfs, path)
+                _open_and(syncfs, path)
         return
 
     def one(path: Path) -> None:
@@ -284,29 +283,6 @@ def _open_and(sync: Callable[[int], None], path: Path) -> None:
             raise
     finally:
         os.close(fd)
-
-
-def _syncfs(fd: int) -> None:
-    """Sync the whole file system that holds ``fd`` (Linux)."""
-    sys.audit("lobsterdv.sync", fd)
-    failure = _syncfs_function()(fd)
-    if failure:
-        raise OSError(failure, os.strerror(failure))
-
-
-@functools.cache
-def _syncfs_function() -> Callable[[int], int]:
-    import ctypes  # noqa: PLC0415  start-up time: 10 ms, and only large batches need it
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    return lambda fd: ctypes.get_errno() if libc.syncfs(fd) else 0
-
-
-@functools.cache
-def _syncfs_reports_errors() -> bool:
-    """Linux 5.8 and later: before, syncfs answered 0 although data was lost (man 2 syncfs)."""
-    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    return sys.platform == "linux" and found is not None and (int(found[1]), int(found[2])) >= (5, 8)
 
 
 def _remove(temp: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import PROGRAMS
+from tests.server import PROGRAMS
 
 SERVERS = ("moto", *PROGRAMS)
 _BEGIN, _END = "<!-- servers: begin -->", "<!-- servers: end -->"

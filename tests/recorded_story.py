@@ -20,7 +20,7 @@ from moto import mock_aws
 from lobsterdv.cli.main import run
 from lobsterdv.digest import digest_of
 from lobsterdv.ops.gc_remote import collect_remote
-from tests.servers import Server
+from tests.server import Server
 
 if TYPE_CHECKING:
     from tests.recorder import Recorder

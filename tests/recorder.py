@@ -19,7 +19,7 @@ from unittest.mock import patch
 import botocore.client
 
 from tests.recorded_story import PREFIX, tell
-from tests.servers import Server, moto_server
+from tests.server import Server, moto_server
 
 BEGIN, END = "<!-- requests: begin (made by tests/recorder.py) -->", "<!-- requests: end -->"
 

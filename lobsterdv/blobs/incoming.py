@@ -12,7 +12,11 @@ from pathlib import Path
 from lobsterdv import durable, temps
 from lobsterdv.digest import Digest, Hasher, digest_of
 from lobsterdv.errors import CorruptContent, LocalIOError
+from lobsterdv.linux_sync import begin_sync
 from lobsterdv.reading import HASHED_BYTES, windows
+
+_AHEAD_BYTES = 1 << 20
+"""What arrives in one piece of at least so much is given to the disk at once, while the next arrives."""
 
 
 class Incoming:
@@ -45,6 +49,8 @@ class Incoming:
         with durable.translating(self._temp):
             while rest:
                 rest = rest[os.pwrite(self._fd, rest, offset + len(view) - len(rest)) :]
+            if len(view) >= _AHEAD_BYTES:
+                begin_sync(self._fd, offset, len(view))
             self._front.wrote(offset, view)
 
     def finish(self) -> None:

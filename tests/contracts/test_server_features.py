@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lobsterdv.stores.s3_client import connect
-from tests.servers import PROGRAMS, Server
+from tests.server import PROGRAMS, Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

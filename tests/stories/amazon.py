@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import botocore.client
 
-from tests.servers import Server
+from tests.server import Server
 
 _VERBS = {"GetObject": "REST.GET.OBJECT", "HeadObject": "REST.HEAD.OBJECT", "PutObject": "REST.PUT.OBJECT",
           "ListObjectsV2": "REST.GET.BUCKET", "CopyObject": "REST.COPY.OBJECT"}  # fmt: skip

@@ -14,7 +14,7 @@ from botocore.session import get_session
 
 from lobsterdv.stores.bucket import probing
 from tests.cli.conftest import Desk, desk
-from tests.servers import Server
+from tests.server import Server
 from tests.stories.amazon import Log, keys, logging
 from tests.stories.test_tiers_of_a_remote import TITLES as TIERS
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Desk, desk, lab
-from tests.servers import Server
+from tests.server import Server
 from tests.stories.amazon import Log, copy_by_rule, keys, logging
 
 __all__ = ["desk", "lab"]
