@@ -27,7 +27,7 @@ from moto import mock_aws
 from lobsterdv.cli.main import run
 from lobsterdv.digest import digest_of
 from lobsterdv.ops.gc_remote import collect_remote
-from tests.servers import Server, moto_server
+from tests.server import Server, moto_server
 
 BEGIN, END = "<!-- requests: begin (made by tests/recorder.py) -->", "<!-- requests: end -->"
 PREFIX = "lab"

@@ -12,8 +12,9 @@ import click
 
 from lobsterdv import errors
 from lobsterdv.cli.jsonout import document
-from lobsterdv.cli.outcome import complain, say, shown, tell
+from lobsterdv.cli.outcome import tell
 from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.speech import complain, say, shown
 from lobsterdv.cli.words import safe
 from lobsterdv.ops.context import Failure
 

@@ -13,7 +13,7 @@ import pytest
 
 from lobsterdv.stores.bucket.permissions import permissions
 from tests.cli.conftest import Desk
-from tests.servers import GUEST, Server
+from tests.server import GUEST, Server
 
 pytestmark = pytest.mark.s3
 

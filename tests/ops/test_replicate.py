@@ -13,7 +13,7 @@ from lobsterdv.ops.sync import sync
 from lobsterdv.stores.bucket import replication
 from lobsterdv.stores.s3 import S3Store
 from tests.ops.lab import Lab
-from tests.servers import Server
+from tests.server import Server
 
 ROLE = "arn:aws:iam::123456789012:role/copies"
 

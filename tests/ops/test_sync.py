@@ -17,7 +17,7 @@ from lobsterdv.ops.sync import SyncReport, sync
 from lobsterdv.stores.memory import MemoryStore
 from lobsterdv.stores.server_copy import copy_on_server
 from tests.ops.lab import Lab
-from tests.servers import Server
+from tests.server import Server
 
 MIB = 1 << 20
 OLD, NEW = random.Random(1).randbytes(50_000), random.Random(2).randbytes(60_000)

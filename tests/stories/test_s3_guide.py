@@ -13,7 +13,7 @@ from botocore.session import get_session
 
 from lobsterdv.stores.bucket import probing
 from tests.cli.conftest import Desk, desk
-from tests.servers import Server
+from tests.server import Server
 
 __all__ = ["desk"]
 TEXT = (Path(__file__).parents[2] / "docs/s3.md").read_text(encoding="utf-8")

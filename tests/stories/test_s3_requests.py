@@ -8,7 +8,7 @@ import pytest
 
 from lobsterdv.stores.bucket.permissions import ROLES, Role, needed, permissions
 from tests.recorder import Recorder, record, replaced
-from tests.servers import Server
+from tests.server import Server
 
 DOCUMENT = Path(__file__).parents[2] / "docs/s3.md"
 READERS = ("list", "fetch", "pull", "path", "url", "stats", "verify --remote", "push --check", "doctor")

@@ -19,7 +19,7 @@ import pytest
 from lobsterdv.ops.cost import put_requests
 from lobsterdv.stores.base import Stat
 from tests.cli.conftest import Desk, desk
-from tests.servers import Server
+from tests.server import Server
 
 __all__ = ["desk"]
 DOCUMENT = (Path(__file__).parents[2] / "docs/s3.md").read_text()
