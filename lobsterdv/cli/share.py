@@ -101,7 +101,7 @@ def push_command(
 
 @verb("fetch", report="lobsterdv.ops.fetch:FetchReport")
 @datasets_argument()
-@remote_option("Where from; default: the project's remote.")
+@remote_option("Where from; default: all remotes in turn, by their priority.")
 @rev_option("The versions that this git revision names.")
 @all_option("Every version in the history of all branches and tags.")
 @jobs_option
@@ -142,7 +142,7 @@ def fetch_command(
 
 @verb("pull", report="lobsterdv.ops.pull:PullReport")
 @datasets_argument()
-@remote_option("Where from; default: the project's remote.")
+@remote_option("Where from; default: all remotes in turn, by their priority.")
 @rev_option("The versions that this git revision names; their pointers are written too.")
 @force_option
 @jobs_option

@@ -188,6 +188,9 @@ def test_the_life_of_an_old_version(lab: Desk, bucket: Bucket) -> None:
     lab.ldv("push")
     lab.ldv("verify", "--remote", "--all")
     assert report(lab, "verify", "--remote", "--all", "--read-data")["archived"] == 1
+    assert (
+        "(1 object archived: there, and not to be read before a restore)" in lab.ldv("verify", "--remote", "--all").out
+    )
     lab.ldv("push", "--check")  # what is current can be read
 
     forget_locally(lab)
