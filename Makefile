@@ -11,6 +11,9 @@ STAMP := $(VENV)/.installed
 CEPH := ceph-mon ceph-osd ceph-common radosgw
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 
+# Tests start hundreds of processes: what they import is compiled once, not by each of them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: all check lint types layers docs test test-s3 servers test-faults test-browser slow demo bench page format clean
 
 all: check
@@ -36,7 +39,7 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 -m "not s3 and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not s3 and not slow and not faults and not browser"
 
 test-s3: servers
 	$(BIN)/python -m pytest -m "s3 and not faults" --write-servers docs/s3.md
