@@ -7,7 +7,7 @@ have to go; never do both go on. What was not renewed for an hour, by the store'
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn
@@ -27,7 +27,7 @@ class RemoteLock:
 
     def __init__(self, store: Store, *, holder: str, now: float, name: str = "") -> None:
         self._store = store
-        self._id = name or f"{int(now * 1000):015d}-{secrets.token_hex(8)}"
+        self._id = name or f"{int(now * 1000):015d}-{os.urandom(8).hex()}"
         self._holder = holder.encode()
         self._written: list[str] = []
         self._now = now

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +76,7 @@ class Lineage:
     def rebuild(self, news: News, state: dict[str, str]) -> None:
         """Write everything into a new file, and put it in place. Raises OSError when that cannot be written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
+        fresh = self.path.with_name(f"{self.path.name}.{os.urandom(4).hex()}.tmp")
         try:
             self._write(fresh, news, state)
             os.replace(fresh, self.path)  # a cache: what a crash loses is made again, so nothing is synced

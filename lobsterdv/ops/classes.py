@@ -13,7 +13,8 @@ from lobsterdv.formats.layout import OBJECTS, manifest_key, object_key, segment_
 from lobsterdv.formats.manifest import objects_in, segments_in
 from lobsterdv.formats.record import Record
 from lobsterdv.index.archives import Kept
-from lobsterdv.ops.archives import sorted_out, told
+from lobsterdv.ops.archive_states import told
+from lobsterdv.ops.archives import sorted_out
 from lobsterdv.stores.base import Stat, Store
 
 _SEGMENTS: Final = 16

@@ -22,7 +22,8 @@ from lobsterdv.errors import (
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.entries import Entry
-from lobsterdv.ops.archives import archived_error, note_readable
+from lobsterdv.ops.archive_states import note_readable
+from lobsterdv.ops.archives import archived_error
 from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project

@@ -8,7 +8,7 @@ at its first refusal and left out from then on.
 from __future__ import annotations
 
 import base64
-import secrets
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -143,7 +143,7 @@ class S3Store:
     def clock(self) -> float:
         """From the Date of the latest answer; a server that gives none is asked through a value of its own."""
         if self._calls.date is None:
-            key = f"locks/clock-{secrets.token_hex(8)}"
+            key = f"locks/clock-{os.urandom(8).hex()}"
             self.put(key, b"")
             try:
                 return self._calls.date or self.head(key).modified

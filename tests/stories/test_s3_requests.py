@@ -76,5 +76,16 @@ def test_only_admins_delete(recorded: Recorder) -> None:
 
 def test_the_kinds_of_keys_are_those_of_the_format(recorded: Recorder) -> None:
     kinds = {request.where for seen in recorded.seen.values() for request in seen}
-    known = {"lobsterdv.json", "objects", "manifests", "segments", "catalog", "forgotten", "locks", "marks", "probe"}
+    known = {
+        "lobsterdv.json",
+        "objects",
+        "manifests",
+        "segments",
+        "catalog",
+        "forgotten",
+        "locks",
+        "marks",
+        "probe",
+        "bench",
+    }
     assert kinds - known == {"the bucket", "selftest-…"}
