@@ -9,7 +9,7 @@ import pytest
 
 from tests.ops.lab import Lab
 
-pytest_plugins = ["tests.servers", "tests.damage.counting"]
+pytest_plugins = ["tests.servers", "tests.matrix", "tests.damage.counting"]
 
 
 @pytest.fixture
