@@ -168,7 +168,8 @@ def test_the_life_of_an_old_version(lab: Desk, bucket: Bucket) -> None:
     assert 0 < plan["month"] < 0.01 and plan["prices"]["region"] == "us-east-1"
     assert bucket.tagged() == {}, "a plan changes nothing"
     shown = lab.ldv("remote", "tier", "apply", *options)
-    assert "Would go to GLACIER" in shown.out and "list prices of us-east-1 on 2025-01-01" in shown.out
+    assert "Would go to GLACIER" in shown.out and "list prices of us-east-1 on 2025-01-01, built in" in shown.out
+    assert "lobsterdv remote cost --show-prices > prices.json" in shown.out
     assert bucket.tagged() == {}
 
     bucket.client.put_bucket_lifecycle_configuration(
@@ -324,7 +325,7 @@ def test_what_it_costs(lab: Desk, bucket: Bucket, tmp_path: Path) -> None:
     mine["date"], mine["region"], mine["classes"]["STANDARD"]["storage"] = "2030-02-03", "our-cellar", 1024.0
     table = lab.write("prices.json", json.dumps(mine))
     shown = lab.ldv("remote", "cost", "lab", "--prices", str(table))
-    assert "list prices of our-cellar on 2030-02-03" in shown.out and "named by nothing" in shown.out
+    assert f"list prices of our-cellar on 2030-02-03, from {table}." in shown.out and "named by nothing" in shown.out
     rows = re.findall(r"([\d.]+) MB +\$([\d.]+) a month", shown.out)
     assert rows and all(abs(float(mb) * 1e6 / 2**20 - float(cost)) < 0.06 for mb, cost in rows), "1,024 a GB"
     table.write_text("{}")
@@ -400,9 +401,11 @@ def commands() -> Iterator[str]:
 def test_every_command_of_the_document_works(lab: Desk, bucket: Bucket) -> None:
     bucket.pass_days(12)
     done = list(commands())
-    lab.write("prices.json", lab.ldv("remote", "cost", "--show-prices").out)
     place = ["--endpoint-url", bucket.server.endpoint_url, "--region", "us-east-1"]
-    for command in done:
+    for line in done:
+        command, _, target = line.partition(" > ")
         words = [word.replace("s3://kessler-lab-data", f"s3://{bucket.name}") for word in shlex.split(command)[1:]]
-        lab.ldv(*words, *(place if words[:2] == ["remote", "add"] else []))
-    assert len(done) >= 10
+        printed = lab.ldv(*words, *(place if words[:2] == ["remote", "add"] else []))
+        if target:
+            lab.write(target, printed.out)
+    assert len(done) == 16
