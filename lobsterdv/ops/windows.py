@@ -41,7 +41,9 @@ def split(
         latest = newest.setdefault((row.project_id, str(record.path)), [])
         if record.pointer.digest not in latest and len(latest) < max(window.versions, 1):
             latest.append(record.pointer.digest)
-        is_recent = now - _seconds(record.at) <= window.days * DAY_S
+        age_s = now - _seconds(record.at)
+        # Servers tell whole seconds: within one, a push seems to come from the future. No window, no recent ones.
+        is_recent = age_s <= window.days * DAY_S if window.days else age_s == -_NO_TIME
         if record.pointer.digest in latest or record.pointer.digest in named or is_recent:
             used.append(row)
         else:
