@@ -103,6 +103,7 @@ def tell(server: Server, folder: Path, recorder: Recorder) -> None:
     ada.ldv("push", "--plain", "raw", label="push --plain")
     _bob(ada, folder, url)
     ada.ldv("doctor", label="doctor")
+    ada.ldv("bench", "--size", "100kB", "--repeat", "1", label="bench --repeat 1")
     _damage(server, recorder.bucket, large)
     ada.ldv("verify", "large.bin", "--remote", "--repair", label="verify --remote --repair")
     waste = b"nobody names this"

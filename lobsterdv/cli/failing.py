@@ -21,13 +21,16 @@ from lobsterdv.ops.context import Failure
 INTERRUPTED = 130
 _BROKEN_OFF = "interrupted; what was finished is kept, the same command goes on from there"
 
+_UNDONE = "interrupted; what was written for the measurement is removed"
+
 
 def tell_error(session: Session, error: BaseException) -> int:
     """Print what went wrong, as text or JSON, and return the exit code."""
     session.close()
     match error:
         case KeyboardInterrupt() | click.Abort() | EOFError():
-            return _plain(session, INTERRUPTED, "Interrupted", _BROKEN_OFF)
+            told = _UNDONE if session.command == "bench" else _BROKEN_OFF
+            return _plain(session, INTERRUPTED, "Interrupted", told)
         case click.UsageError():
             return _usage(session, error)
         case click.ClickException():

@@ -37,7 +37,7 @@ def commands(section: str) -> list[str]:
 
 def test_no_block_of_the_guide_is_left_untyped() -> None:
     with_commands = {name for name in SECTIONS if "```" in SECTIONS[name]}
-    assert with_commands == {"", *RUN, *TIERS}, "a section's commands are typed by no test"
+    assert with_commands == {"", *RUN, "Bench", *TIERS}, "a section's commands are typed by no test"
     assert TEXT.count("\n```sh\n") * 2 == TEXT.count("\n```"), "a block that is not marked as commands"
 
 
@@ -117,6 +117,23 @@ def test_the_guide_from_an_account_to_shared_data(desk: Desk, moto: Server, monk
     assert re.search(r"counts\.csv +\d+ requests", logs) and "user/ada" in logs
     (read,) = json.loads(said["lobsterdv remote logs lab --file access.log --json"])["report"]["datasets"]
     assert read["name"] == "counts.csv" and read["reads"] > 0
+
+
+def test_the_measurements(desk: Desk, moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are typed, of less data and once."""
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    desk.ldv("init", "--yes")
+    desk.ldv("remote", "add", "lab", f"s3://{moto.new_bucket()}/atlas")
+    AnnData(csr_matrix((30, 20), dtype="float32")).write_h5ad(desk.here / "counts.h5ad")
+    typed = commands("Bench")
+    for line in typed:
+        size = [] if "counts.h5ad" in line else ["--size", "20kB"]
+        assert "Write" in desk.ldv(*shlex.split(line)[1:], *size, "--repeat", "1").out or "--json" in line
+    assert len(typed) == 4
 
 
 def test_every_setting_of_a_remote_is_in_the_table() -> None:

@@ -112,6 +112,7 @@ def test_the_kinds_of_keys_are_those_of_the_format(recorded: Recorder) -> None:
         "locks",
         "marks",
         "probe",
+        "bench",
     }
     others = {"the bucket", "selftest-…", "logs: files", "logs: the bucket", "backup: the bucket"}
     assert kinds - known - {f"backup: {kind}" for kind in known} == others
