@@ -145,6 +145,33 @@ def push_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: i
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pull_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: int) -> Sample:
+    """Pull ``after`` where ``before`` was pulled earlier; the sample is that second pull."""
+    shape = Shape("table.h5ad", 1, before.stat().st_size, compressible=True)
+    folder = bench.work / f"edit-pull-{tool.name}"
+    first, second = folder / "first", folder / "second"
+    try:
+        for version, source in ((first, before), (second, after)):
+            version.mkdir(parents=True)
+            shutil.copyfile(source, version / shape.name)
+        site = _open(bench, tool, shape, f"{repetition}-edit-pull", folder, first)
+        quick = replace(bench, slow=False)
+        for step in ("archive", "restore"):
+            _take(quick, site, step, repetition, first)
+        shutil.copyfile(second / shape.name, site.origin / shape.name)
+        pushed = _take(quick, site, "archive", repetition, second)
+        if site.problem:
+            return replace(pushed, step="restore-edit")
+        _git(site, site.origin, "commit -qam second")
+        _git(site, site.clone, "pull -q")
+        with bench.counted() as seen:
+            measured = _measure(site, "restore", site.clone)
+        problem = _failure(measured) or "; ".join(_complaints(bench, site, "restore", second)[:5])
+        return Sample("restore-edit", tool.name, repetition, measured, seen[0] if seen else None, problem)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _open(bench: Bench, tool: Tool, shape: Shape, life: str, folder: Path, reference: Path) -> Site:
     bucket = f"bench-{tool.name}-{shape.name.replace('.', '-')}-{life}"
     site = Site(tool, shape, bucket, bench.endpoint, folder / tool.name)

@@ -111,6 +111,7 @@ ROWS = (
     Row("slow-archive-big", "archive", "slow-big", "add and push", ()),
     Row("slow-restore-big", "restore", "slow-big", "cold pull", ()),
     Row("slow-obs-column", "archive-edit", "slow-edit", "add and push of a new obs column", ()),
+    Row("slow-pull-column", "restore-edit", "slow-edit", "pull of it, where the older version is", ()),
 )
 EDIT = "slow-edit"
 

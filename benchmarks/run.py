@@ -29,7 +29,7 @@ import tools
 from data import Shape
 from lives import Bench, Sample
 from peers import Peers, Server
-from rows import EDIT, ROWS
+from rows import EDIT, ROWS, Row
 from tools import Tool
 
 from lobsterdv.machine import load
@@ -120,7 +120,7 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
                         pieces.setdefault((key, piece), []).append(seconds)
         for row in options.chosen:
             if row.shape == EDIT:
-                for sample in _edits(options, programs, benched, work, repetition):
+                for sample in _edits(options, programs, benched, work, row, repetition):
                     _keep(samples, row.name, sample)
     if any(row.shape == EDIT for row in options.chosen):
         _, after = count.edited_table(work, options.scale == "full")
@@ -142,14 +142,20 @@ def _bench(
 
 
 def _edits(
-    options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path, repetition: int
+    options: argparse.Namespace,
+    programs: Peers,
+    benched: tuple[Tool, ...],
+    work: Path,
+    row: Row,
+    repetition: int,
 ) -> Iterator[Sample]:
     """The edited table in every tool that can, over the slow line."""
     before, after = count.edited_table(work, options.scale == "full")
-    able = [tool for tool in benched if "archive" in tool.steps]
+    pulls = row.step == "restore-edit"
+    able = [tool for tool in benched if "archive" in tool.steps and (tool.in_git or not pulls)]
     with _bench(options, programs, benched, work, 2 * after.stat().st_size, slow=True) as bench:
         for tool in able[repetition % len(able) :] + able[: repetition % len(able)]:
-            yield lives.push_edit(bench, tool, before, after, repetition)
+            yield (lives.pull_edit if pulls else lives.push_edit)(bench, tool, before, after, repetition)
 
 
 def _warm_up(
