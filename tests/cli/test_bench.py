@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,13 @@ def test_what_people_read(shared: Desk) -> None:
     assert "mine.bin" not in shared.ldv("list").out, "it is not a dataset for that"
 
 
-def test_interrupted_it_leaves_nothing(shared: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(
+    shared: Desk, tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*args: object, **options: object) -> None:
         assert any((tmp_path / "store/bench").rglob("objects/*/*")), "something is there by now"
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
 
     before = files_of(tmp_path / "store")
     monkeypatch.setattr(verbs, "pull", interrupted)
