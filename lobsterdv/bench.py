@@ -40,7 +40,6 @@ from lobsterdv.stores.scratch import new_corner, remove
 
 _NAME: Final = "bench"  # of the remote, in the projects that measure
 _OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
-_WARM_UP: Final = 4096  # bytes: one life, not counted, imports and opens whatever is late
 _ABANDONED_S: Final = 24 * 3600.0
 
 
@@ -81,7 +80,7 @@ def bench(
         taken: list[Timing] = []
         observer(Started("measuring", total_items=(repeats + 1) * len(_OPERATIONS)))
         for number in range(repeats + 1):
-            this = subject if number else Subject(None, _WARM_UP)
+            this = subject if number else subject.warm_up
             with closing(bench_in.life(this, number, clock)) as timings:
                 for timing in timings:
                     observer(Advanced("measuring", new_items=1))

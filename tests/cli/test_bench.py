@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import anndata
+import numpy as np
 import pytest
 
 from lobsterdv import bench as face
@@ -88,6 +90,16 @@ def test_what_people_read(shared: Desk) -> None:
     assert [line.split("  ")[0] for line in printed.lines[1:5]] == ["Write", "Read", "List", "Metadata"]
     assert "mine.bin, 300,000 bytes, yours; second version: 3,000 bytes inserted in the middle" in printed.out
     assert "mine.bin" not in shared.ldv("list").out, "it is not a dataset for that"
+
+
+def test_a_table_changes_by_a_column(shared: Desk) -> None:
+    table = anndata.AnnData(np.random.default_rng(0).random((400, 200), dtype="float32"))
+    table.write_h5ad(shared.here / "t.h5ad")
+    report = shared.json("bench", "t.h5ad", "--repeat", "1")["report"]
+    assert report["changed"] == "one more obs column"
+    rows = {row["operation"]: row for row in report["rows"]}
+    assert rows["write"]["size"] == (shared.here / "t.h5ad").stat().st_size
+    assert 0 < rows["write changed"]["moved_bytes"] < rows["write"]["moved_bytes"] / 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
