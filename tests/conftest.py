@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.ops.lab import Lab
 
-pytest_plugins = ["tests.servers", "tests.damage.counting"]
+settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no news
+settings.load_profile("here")
+
+pytest_plugins = ["tests.servers", "tests.matrix", "tests.damage.counting"]
 
 
 @pytest.fixture

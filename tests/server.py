@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 START_TIMEOUT_S = 60
-GUEST = "arn:aws:iam::000000000000:user/guest"
 NPM_BIN = Path(__file__).parent.parent / ".servers" / "node_modules" / ".bin"
 CEPH = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 PROGRAMS = {"seaweedfs": ("weed",), "rclone": ("rclone",), "s3rver": ("s3rver",), "radosgw": CEPH}
@@ -43,7 +42,8 @@ class Server:
     access_key: str
     secret_key: str
     guest: S3Credentials | None = None
-    """Of somebody who may do nothing but what a bucket's policy allows to ``GUEST``, where the server has such."""
+    """Of somebody who may do nothing but what a bucket's policy allows to ``guest_arn``, where the server has such."""
+    guest_arn: str = "arn:aws:iam::000000000000:user/guest"
 
     @property
     def credentials(self) -> S3Credentials:
@@ -156,9 +156,12 @@ def s3rver_server(folder: Path) -> Iterator[Server]:
 def radosgw_server(folder: Path) -> Iterator[Server]:
     """Ceph's gateway over a cluster of this test's own, in memory."""
     port = free_ports(0, 1)
-    server = Server("radosgw", f"http://127.0.0.1:{port}", secrets.token_hex(10).upper(), secrets.token_hex(20))
+    owner, guest = (S3Credentials(secrets.token_hex(10).upper(), secrets.token_hex(20)) for _ in range(2))
+    url, arn = f"http://127.0.0.1:{port}", "arn:aws:iam:::user/guest"
+    server = Server("radosgw", url, owner.access_key, owner.secret_key, guest, arn)
+    users = {"test": (owner.access_key, owner.secret_key), "guest": (guest.access_key, guest.secret_key)}
     programs = {name: program(name) for name in CEPH}
-    with radosgw_processes(folder, port=port, programs=programs, keys=(server.access_key, server.secret_key)):
+    with radosgw_processes(folder, port=port, programs=programs, users=users):
         wait_until_ready(None, server, folder / "radosgw.out")
         yield server
         server.client.close()

@@ -8,7 +8,8 @@ installed are left out, and the end of the run says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
+from unittest.mock import patch
 
 import pytest
 
@@ -25,31 +26,40 @@ from tests.server import (
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[Server]:
+def one_loader() -> Iterator[None]:
+    """botocore parses its descriptions of S3 for every session anew, 70 ms of CPU each: once a process is enough."""
+    import botocore.session
+
+    with patch.object(botocore.session, "create_loader", cache(botocore.session.create_loader)):
+        yield
+
+
+@pytest.fixture(scope="session")
+def moto(one_loader: None) -> Iterator[Server]:
     with moto_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def seaweedfs(one_loader: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with seaweedfs_server(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def rclone(one_loader: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with rclone_server(tmp_path_factory.mktemp("rclone")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def s3rver(one_loader: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with s3rver_server(tmp_path_factory.mktemp("s3rver")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def radosgw(one_loader: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with radosgw_server(tmp_path_factory.mktemp("radosgw")) as server:
         yield server
 
@@ -66,39 +76,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash.setdefault(_ABSENT, []).append(
             f"NOT RUN: {number} tests of {name}: no {', '.join(absent[name])} (make servers)"
         )
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-servers", metavar="FILE", help="write what each S3 server could do into this document")
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note how the contract suite went for each server."""
-    name, _, case = report.nodeid.partition("test_store_contract.py::")[2].partition("[")
-    server = next((server for server in PROGRAMS if case.startswith(server)), "")
-    if server and (report.when == "call" or report.failed):
-        skipped = str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
-        reason = getattr(report, "wasxfail", "") or skipped or ("" if report.passed else f"{name} failed")
-        _TRIED.setdefault(server, []).append(reason if report.when == "call" else f"{name} could not run")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table between its markers; servers that were not tried are not in it."""
-    place = session.config.getoption("--write-servers")
-    if place and _TRIED:
-        rows = ["| server | contract tests that pass | what it cannot do |", "|---|---|---|"]
-        for server, outcomes in sorted(_TRIED.items()):
-            lacks = "; ".join(dict.fromkeys(filter(None, outcomes))) or "-"
-            rows.append(f"| {server} | {outcomes.count('')} of {len(outcomes)} | {lacks} |")
-        path = Path(place)
-        before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        assert after or rest, f"{place} has no markers for the table of servers"
-        path.write_text(f"{before}{_BEGIN}\n" + "\n".join(rows) + f"\n{_END}{after}", encoding="utf-8")
-
-
-_BEGIN, _END = "<!-- servers: begin -->", "<!-- servers: end -->"
-_TRIED: dict[str, list[str]] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -75,6 +75,11 @@ def _no_logging(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("remote", "logging", "enable", quote(error.path)), "from then on it writes them")]
 
 
+def _kms_replica(error: Refused, at: Situation) -> list[Remedy]:
+    sync = at.words.ldv("remote", "sync", quote(error.path), "NAME")
+    return [Remedy(sync, "copies it to another remote, whatever encrypts it; `remote create` makes one")]
+
+
 REFUSALS: Final[Mapping[str, Entry]] = {
     "clock": _clock,
     "embedded": _embedded,
@@ -83,6 +88,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "foreign-bucket": _foreign_bucket,
     "forget-current": _forget_current,
     "forget-shared": _forget_shared,
+    "kms-replica": _kms_replica,
     "list": _list,
     "lost": _lost,
     "no-logging": _no_logging,

@@ -137,7 +137,7 @@ def fetch_command(
     )
     failures = [f for f in report.failures if not (ignore_missing and isinstance(f.error, MissingContent))]
     done = fetched(report, failures, session.words, rev, duration(session.seconds))
-    return with_hint(done, session, report.remote, sum(row.new_bytes for row in report.fetched))
+    return with_hint(done, session, report.remote, report.travelled_bytes)
 
 
 @verb("pull", report="lobsterdv.ops.pull:PullReport")
@@ -176,7 +176,7 @@ def pull_command(
         observer=session.observer,
     )
     done = pulled(report, session.words, paths=wanted, took=duration(session.seconds))
-    return with_hint(done, session, report.fetch.remote, sum(row.new_bytes for row in report.fetch.fetched))
+    return with_hint(done, session, report.fetch.remote, report.fetch.travelled_bytes)
 
 
 def _check(

@@ -53,12 +53,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one remote gave."""
+    """What one remote gave: content of ``new_bytes``, of which ``reused_bytes`` did not travel: earlier versions here
+    hold the same chunks."""
 
     remote: str
     url: str
     datasets: int
     new_bytes: int
+    reused_bytes: int = 0
 
 
 @dataclass
@@ -74,6 +76,11 @@ class FetchReport:
     """What each selection consists of, for the checkout that follows; not part of the JSON."""
     tight: bool | None = None
     """Whether free space is so short that a checkout must look closely; None when it was not asked for. Nor is this."""
+
+    @property
+    def travelled_bytes(self) -> int:
+        """What came from remotes, as content."""
+        return sum(row.new_bytes - row.reused_bytes for row in self.served)
 
 
 @uses_cache
@@ -182,10 +189,11 @@ def _bring_all(
     def progress(new_bytes: int) -> None:
         observer(Advanced("fetching", new_bytes))
 
+    reused: list[int] = []
     with Intake(project.cache, pack_bytes=_PACK_BYTES, keeps_whole=True) as intake:
 
         def bring(dataset: Dataset, at: Remote) -> dict[str, Brought | LobsterError]:
-            return bring_parts(project, at, dataset, parts[dataset], intake, progress=progress)
+            return bring_parts(project, at, dataset, parts[dataset], intake, progress=progress, reused=reused.append)
 
         light = [d for d in parts if d.pointer.size <= _TOGETHER_BYTES]
         heavy = [d for d in parts if d.pointer.size > _TOGETHER_BYTES]
@@ -213,7 +221,7 @@ def _bring_all(
             failed[selection] = outcome
     note_readable(project, room, readable)
     if served:
-        report.served.append(Served(name, room.url, served, new_bytes))
+        report.served.append(Served(name, room.url, served, new_bytes, sum(reused)))
     observer(Finished("fetching"))
     return failed
 
