@@ -12,7 +12,11 @@ import click
 import pytest
 from botocore.session import get_session
 
+from lobsterdv import bench
+from lobsterdv.ops.bench import BenchReport, Environment
+from lobsterdv.ops.bench_subject import Subject
 from lobsterdv.stores.bucket import probing
+from lobsterdv.stores.link import Link
 from tests.cli.conftest import Desk, desk
 from tests.server import Server
 from tests.stories.amazon import Log, keys, logging
@@ -26,6 +30,7 @@ RUN = (
     "From an account to a first shared dataset", "Settings of a remote", "Policies", "Doctor", "Many remotes",
     "Replication", "Logs",
 )  # fmt: skip
+NOWHERE = Environment("2026-01-31T00:00:00+00:00", "0", "3", "1", "2", "Linux", "CPU", 2, 1 << 30, "0", "ext4", "")
 DATA, COPY = "kessler-lab-data", "kessler-lab-copy"
 
 
@@ -36,7 +41,7 @@ def commands(section: str) -> list[str]:
 
 def test_no_block_of_the_guide_is_left_untyped() -> None:
     with_commands = {name for name in SECTIONS if "```" in SECTIONS[name]}
-    assert with_commands == {"", *RUN, *TIERS}, "a section's commands are typed by no test"
+    assert with_commands == {"", *RUN, *TIERS, "Bench"}, "a section's commands are typed by no test"
     assert TEXT.count("\n```sh\n") * 2 == TEXT.count("\n```"), "a block that is not marked as commands"
 
 
@@ -107,6 +112,30 @@ def test_the_guide_from_an_account_to_shared_data(desk: Desk, moto: Server, monk
     assert re.search(r"counts\.csv +\d+ requests", logs) and "user/ada" in logs
     (read,) = json.loads(said["lobsterdv remote logs lab --file access.log --json"])["report"]["datasets"]
     assert read["name"] == "counts.csv" and read["reads"] > 0
+
+
+def test_what_the_guide_has_measured_is_what_it_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands with all their options; tests/cli/test_bench.py measures."""
+    asked = []
+
+    def noted(project: Any, subject: Subject, *, remote: str | None, line: Link | None, repeats: int, **_: Any) -> Any:
+        asked.append((project.remote(remote).name, subject, line.text if line else "", repeats))
+        return BenchReport("lab", "s3://x", "S3", subject.name, True, subject.size, "", repeats, None, None, NOWHERE)
+
+    monkeypatch.setattr(bench, "bench", noted)
+    desk.ldv("init", "--yes")
+    desk.ldv("remote", "add", "lab", f"s3://{DATA}/atlas")
+    table = desk.write("counts.h5ad", "cells")
+    for line in commands("Bench"):
+        assert "2026-01-31T00:00:00+00:00" in type_in(desk, line)
+    random = Subject(None, 64_000_000)
+    assert asked == [
+        ("lab", random, "", 3),
+        ("lab", Subject(table, 5), "", 3),
+        ("lab", random, "100 Mbit/s, 30 ms round trip", 3),
+        ("lab", Subject(None, 500_000_000), "", 5),
+    ]
+    assert asked[1][1].changed == "one more obs column"
 
 
 def test_every_command_of_the_prose_is_one() -> None:
