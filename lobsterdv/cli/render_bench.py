@@ -20,7 +20,7 @@ ROWS: Final[dict[Operation, tuple[str, str]]] = {
     "read cached": ("Read again (cached)", "pull, when the cache has it"),
     "write again": ("Write again (nothing new)", "add; push"),
     "write changed": ("Write, changed a little", "add; push of what is new"),
-    "read changed": ("Read, changed a little", "checkout; pull"),
+    "read changed": ("Read, changed a little", "checkout; pull of what is new"),
 }
 
 

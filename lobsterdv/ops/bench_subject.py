@@ -15,17 +15,27 @@ GENERATED: Final = "bench.bin"
 DEFAULT_SIZE: Final = 64_000_000
 _BLOCK: Final = 4 << 20
 _SEED: Final = 1
+_WARM_UP: Final = 4096  # bytes
 
 
 class Subject(NamedTuple):
-    """What is written and read: a file of the user's, or ``size`` random bytes."""
+    """What is written and read: a file of the user's, or ``size`` random bytes; with ``is_tiny`` only something of its
+    kind."""
 
     source: Path | None
     size: int
+    is_tiny: bool = False
 
     @property
     def name(self) -> SafeRelPath:
-        return safe_path(self.source.name if self.source else GENERATED)
+        return safe_path(
+            GENERATED if self.source is None or (self.is_tiny and not self._is_table) else self.source.name
+        )
+
+    @property
+    def warm_up(self) -> Subject:
+        """For one life that is not counted: whatever is imported or opened late is so then."""
+        return Subject(self.source, _WARM_UP, is_tiny=True)
 
     @property
     def changed(self) -> str:
@@ -38,7 +48,9 @@ class Subject(NamedTuple):
 
     def place(self, target: Path) -> None:
         """Write the first version; equal every time."""
-        if self.source is not None:
+        if self.is_tiny and self._is_table:
+            _write_tiny_table(target)
+        elif self.source is not None and not self.is_tiny:
             shutil.copyfile(self.source, target)
         else:
             with target.open("wb") as out:
@@ -75,6 +87,15 @@ def subject_of(file: Path | None, size: int | None) -> Subject:
     if not file.stat().st_size:
         raise UsageError(f"{file} is empty: there is nothing to measure")
     return Subject(file, file.stat().st_size)
+
+
+def _write_tiny_table(target: Path) -> None:
+    import anndata  # noqa: PLC0415 - start-up time
+    import numpy  # noqa: PLC0415 - start-up time
+
+    from lobsterdv.anndata_.writing import write  # noqa: PLC0415 - start-up time
+
+    write(anndata.AnnData(numpy.zeros((3, 2), "float32")), target, name=target.name)
 
 
 def _random(size: int, seed: int) -> Iterator[bytes]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
+import anndata
+import numpy as np
 import pytest
 
 from lobsterdv import bench as face
@@ -90,10 +93,23 @@ def test_what_people_read(shared: Desk) -> None:
     assert "mine.bin" not in shared.ldv("list").out, "it is not a dataset for that"
 
 
-def test_interrupted_it_leaves_nothing(shared: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_changes_by_a_column(shared: Desk) -> None:
+    table = anndata.AnnData(np.random.default_rng(0).random((400, 200), dtype="float32"))
+    table.write_h5ad(shared.here / "t.h5ad")
+    report = shared.json("bench", "t.h5ad", "--repeat", "1")["report"]
+    assert report["changed"] == "one more obs column"
+    rows = {row["operation"]: row for row in report["rows"]}
+    assert rows["write"]["size"] == (shared.here / "t.h5ad").stat().st_size
+    assert 0 < rows["write changed"]["moved_bytes"] < rows["write"]["moved_bytes"] / 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(
+    shared: Desk, tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*args: object, **options: object) -> None:
         assert any((tmp_path / "store/bench").rglob("objects/*/*")), "something is there by now"
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
 
     before = files_of(tmp_path / "store")
     monkeypatch.setattr(verbs, "pull", interrupted)

@@ -12,8 +12,12 @@ import click
 import pytest
 from botocore.session import get_session
 
+from lobsterdv import bench
 from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.ops.bench import BenchReport, Environment
+from lobsterdv.ops.bench_subject import Subject
 from lobsterdv.stores.bucket import probing
+from lobsterdv.stores.link import Link
 from tests.cli.conftest import Desk, desk
 from tests.server import Server
 from tests.stories.amazon import Log, keys, logging
@@ -27,6 +31,7 @@ RUN = (
     "From an account to a first shared dataset", "Encryption", "Settings of a remote", "Policies", "Doctor",
     "Many remotes", "Replication", "Logs",
 )  # fmt: skip
+NOWHERE = Environment("2026-01-31T00:00:00+00:00", "0", "3", "1", "2", "Linux", "CPU", 2, 1 << 30, "0", "ext4", "")
 DATA, COPY = "kessler-lab-data", "kessler-lab-copy"
 
 
@@ -119,24 +124,28 @@ def test_the_guide_from_an_account_to_shared_data(desk: Desk, moto: Server, monk
     assert read["name"] == "counts.csv" and read["reads"] > 0
 
 
-def test_the_measurements(desk: Desk, moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As they are typed, of less data and once; of S3 where a line before the server is asked for, for a folder has
-    none, and is quicker."""
-    from anndata import AnnData
-    from scipy.sparse import csr_matrix
+def test_what_the_guide_has_measured_is_what_it_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands with all their options; tests/cli/test_bench.py measures."""
+    asked = []
 
-    for name, value in moto.environment.items():
-        monkeypatch.setenv(name, value)
+    def noted(project: Any, subject: Subject, *, remote: str | None, line: Link | None, repeats: int, **_: Any) -> Any:
+        asked.append((project.remote(remote).name, subject, line.text if line else "", repeats))
+        return BenchReport("lab", "s3://x", "S3", subject.name, True, subject.size, "", repeats, None, None, NOWHERE)
+
+    monkeypatch.setattr(bench, "bench", noted)
     desk.ldv("init", "--yes")
-    desk.ldv("remote", "add", "lab", str(desk.here.parent / "disk"))
-    desk.ldv("remote", "add", "s3", f"s3://{moto.new_bucket()}/atlas")
-    AnnData(csr_matrix((30, 20), dtype="float32")).write_h5ad(desk.here / "counts.h5ad")
-    typed = commands("Bench")
-    for line in typed:
-        more = [] if "counts.h5ad" in line else ["--size", "20kB"]
-        more += ["--remote", "s3"] if "--bandwidth" in line else []
-        assert "Write" in desk.ldv(*shlex.split(line)[1:], *more, "--repeat", "1").out or "--json" in line
-    assert len(typed) == 4
+    desk.ldv("remote", "add", "lab", f"s3://{DATA}/atlas")
+    table = desk.write("counts.h5ad", "cells")
+    for line in commands("Bench"):
+        assert "2026-01-31T00:00:00+00:00" in type_in(desk, line)
+    random = Subject(None, 64_000_000)
+    assert asked == [
+        ("lab", random, "", 3),
+        ("lab", Subject(table, 5), "", 3),
+        ("lab", random, "100 Mbit/s, 30 ms round trip", 3),
+        ("lab", Subject(None, 500_000_000), "", 5),
+    ]
+    assert asked[1][1].changed == "one more obs column"
 
 
 def test_every_setting_of_a_remote_is_in_the_table() -> None:
