@@ -162,6 +162,11 @@ def _not_held(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "then the remote holds it")]
 
 
+def _damaged_there(error: Refused, at: Situation) -> list[Remedy]:
+    heal = at.words.ldv("verify", "--remote", "--read-data", "--repair", at.words.arg(error.path))
+    return [Remedy(heal, "heals it there, from the copy that is here")]
+
+
 def _linked(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("unprotect", at.words.arg(error.path)), "makes files of their own of the links")]
 
@@ -292,6 +297,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "no-tenant": _no_tenant,
     "not-a-bucket": _another_place,
     "not-found": _not_found,
+    "damaged-there": _damaged_there,
     "not-held": _not_held,
     "one-sided": _one_sided,
     "only-here": _embedded,

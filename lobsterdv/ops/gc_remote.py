@@ -69,7 +69,7 @@ class RemoteGcReport:
     what their objects take that nothing else names. ``waiting`` were retired before and can be brought back,
     ``expired`` cannot, and ``deleted`` of these are gone with this run (or would be). ``unnamed_*`` is everything that
     nothing names, in objects, manifests and segments; ``ripe_*`` of that what may go now, and ``next`` when more may.
-    ``restored`` were brought back by ``undo``. ``denied`` are keys that the store would not give up; it is a failure too
+    ``restored`` were brought back by ``undo``. ``denied`` are keys that the store would not give up; a failure too
     unless a retention period or a legal hold keeps them, and so is a lock that could not be given back.
     """
 
