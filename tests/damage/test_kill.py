@@ -84,9 +84,10 @@ def after_add(scene: Scene, done: bool) -> object:
 
 
 def after_push(scene: Scene, done: bool) -> object:
-    """What the remote names, it holds; a finished push can be restored."""
+    """A finished push can be restored. That the remote holds what it names was seen before."""
     remote = load(scene.story.remote)
-    check_remote(remote, {f"{tag} {name}": p for (tag, name), p in scene.story.pointers.items()} if done else {})
+    if done:
+        check_remote(remote)
     for (tag, dataset), pointer in scene.story.pointers.items() if done else ():
         assert restore(remote, pointer) == scene.story.trees[tag, dataset]
     return {key for key in remote if not key.startswith(("catalog/", "lobsterdv.json"))}
