@@ -76,7 +76,7 @@ def test_every_command_that_writes(whole: bool, lab: Lab, tmp_path: Path, counte
             if words[0] in ("checkout", "pull", "fetch"):
                 shutil.rmtree(lab.root / "tree", ignore_errors=True)
             wrong = run(by, lab, *words)
-            if "--move" in words:  # the file's name for the cache's file of the same bytes: before or after, it is whole
+            if "--move" in words:  # the file's name for the cache's file of the same bytes: either is whole
                 wrong = [line for line in wrong if not line.endswith("lab/large.bin")]
             counters.tried("commands whose syncs were linted")
             counters.survived("commands whose syncs were linted", not wrong)

@@ -34,7 +34,7 @@ def test_gc_beside_add_push_and_checkout(rounds: int, datasets: int, tmp_path: P
         commands = [["add", name] for name in names]
         commands = [command for pair in zip(commands, [["gc", "--yes"]] * len(names), strict=True) for command in pair]
         commands += [["push"], ["checkout", names[0], "--rev", "HEAD"]][: 1 + turn % 2]
-        said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.test_kill_room:nothing_is_young")
+        said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.ageing:nothing_is_young")
         for command, one in zip(commands, said, strict=True):
             assert one.code in (0, 3, 5, 6) and "Traceback" not in one.err, (command, one.code, one.out, one.err)
         lab.reopen()
