@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents_once import read_documents_once
 from tests.ops.lab import Lab
 
 pytest_plugins = ["tests.servers", "tests.damage.counting"]
+read_documents_once()
 
 
 @pytest.fixture
