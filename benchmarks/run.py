@@ -19,6 +19,7 @@ from typing import TextIO
 
 import count
 import data
+import limits
 import lives
 import machine
 import peers
@@ -96,6 +97,7 @@ def _tools(names: str, programs: Peers) -> tuple[Tool, ...]:
 def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...], work: Path) -> int:
     shapes = data.shapes(options.scale)
     samples: dict[str, list[Sample]] = {row.name: [] for row in options.chosen}
+    pieces: dict[tuple[str, str], list[float]] = {}
     facts = _warm_up(options, programs, benched, work)
     for repetition in range(options.repeat):
         _say(f"repetition {repetition + 1} of {options.repeat}")
@@ -110,6 +112,10 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
                 with _bench(options, programs, benched, work, shape.total_bytes, slow) as bench:
                     for sample in lives.live(bench, shape, steps, repetition):
                         _keep(samples, named[sample.step].name if sample.step in named else "", sample)
+            if key in {floor.row.rpartition("-")[2] for floor in limits.FLOORS if floor.row in samples}:
+                with _bench(options, programs, benched, work, shape.total_bytes, slow=False) as bench:
+                    for piece, seconds in limits.measure(bench, shape, repetition):
+                        pieces.setdefault((key, piece), []).append(seconds)
         for row in options.chosen:
             if row.shape == EDIT:
                 for sample in _edits(options, programs, benched, work, repetition):
@@ -117,7 +123,7 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
     if any(row.shape == EDIT for row in options.chosen):
         _, after = count.edited_table(work, options.scale == "full")
         shapes[EDIT] = Shape("table.h5ad", 1, after.stat().st_size, compressible=True)
-    return _publish(options, benched, shapes, samples, facts)
+    return _publish(options, benched, shapes, samples, pieces, facts)
 
 
 @contextmanager
@@ -181,6 +187,7 @@ def _publish(
     benched: tuple[Tool, ...],
     shapes: dict[str, Shape],
     samples: dict[str, list[Sample]],
+    pieces: dict[tuple[str, str], list[float]],
     facts: dict[str, dict[str, str]],
 ) -> int:
     full = options.scale == "full"
@@ -190,13 +197,15 @@ def _publish(
     judged = report.judge(options.chosen, shapes, found, failed, full)
     speed = report.speed_table(options.chosen, shapes, found, failed)
     costs = report.cost_table(options.chosen, shapes, found)
-    print("\n\n".join([speed, costs, report.budget_table(judged)]), file=_screen(options))
+    walls = limits.limit_table(found, pieces)
+    print("\n\n".join([speed, costs, walls, report.budget_table(judged)]), file=_screen(options))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     sections = {
         "": f"Written by `python benchmarks/run.py` on {today}: medians of {options.repeat} repetitions, "
         f"scale {options.scale}. Ratios travel between machines, seconds do not.",
         "Wall time": speed,
         "Budgets": report.budget_table(judged),
+        "Limits of this machine": f"{limits.MEANING}\n\n{walls}",
         "Costs": costs,
         "Machine": report.fact_list(facts["machine"]),
         "Versions": report.fact_list(facts["versions"]),

@@ -12,9 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lobsterdv import durable
+
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 _STEP_BYTES: Final = 1 << 20
 """It stays in the processor's cache from the read to the write; 4 MiB take 1.4 times the CPU (docs/performance.md)."""
+_AHEAD_BYTES: Final = 16 << 20
+"""Each time so much is written the disk begins with it: that, not the copy, is what a large file waits for."""
 _CANNOT: Final = frozenset(
     {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EPERM, errno.EBADF}
 )
@@ -51,15 +55,18 @@ def copy(
     """
     buffer = memoryview(bytearray(min(size, _STEP_BYTES)))
     zeros = memoryview(bytes(len(buffer)))
-    done = 0
+    done = begun = 0
 
     def passed(view: memoryview) -> None:
-        nonlocal done
+        nonlocal done, begun
         if seen:
             seen(view)
         if progress:
             progress(len(view))
         done += len(view)
+        if done - begun >= _AHEAD_BYTES:
+            durable.begin_sync(target, begun, done - begun)
+            begun = done
 
     def skip(end: int) -> None:
         while done < end:

@@ -14,6 +14,9 @@ from lobsterdv.digest import Digest, Hasher, digest_of
 from lobsterdv.errors import CorruptContent, LocalIOError
 from lobsterdv.reading import HASHED_BYTES, windows
 
+_AHEAD_BYTES = 1 << 20
+"""What arrives in one piece of at least so much is given to the disk at once, while the next arrives."""
+
 
 class Incoming:
     """A plain file that arrives in parts, in any order, from any thread; it is verified before ``accept`` gets it."""
@@ -45,6 +48,8 @@ class Incoming:
         with durable.translating(self._temp):
             while rest:
                 rest = rest[os.pwrite(self._fd, rest, offset + len(view) - len(rest)) :]
+            if len(view) >= _AHEAD_BYTES:
+                durable.begin_sync(self._fd, offset, len(view))
             self._front.wrote(offset, view)
 
     def finish(self) -> None:
