@@ -46,7 +46,7 @@ servers: $(STAMP)  # what `make test-s3` runs against; what cannot be installed 
 	command -v radosgw >/dev/null || $(SUDO) apt-get install -y -qq --no-install-recommends $(CEPH) || true
 
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "faults and not s3"
+	$(BIN)/python -m pytest -n 2 -m "not s3" tests/damage
 
 test-browser: $(STAMP)
 	$(BIN)/python -m pytest -n 0 -m browser

@@ -264,7 +264,7 @@ def _contents(remote: Mapping[str, bytes], columns: Mapping[str, bytes], key: st
     )
     for digest, size, chunks, extent_count in rows:
         table = [next(cut) for _ in range(chunks)] if chunks > 1 else [(size, digest)] * chunks
-        data = b""
+        parts = []
         left = iter(table)
         for number, offset, count in [next(extents) for _ in range(extent_count)]:
             place = remote.get(f"objects/{names[number][:2]}/{names[number]}")
@@ -278,7 +278,8 @@ def _contents(remote: Mapping[str, bytes], columns: Mapping[str, bytes], key: st
                 raw = part if codecs[number] == 0 else zstandard.ZstdDecompressor().decompress(part)
                 _require(len(raw) == length, f"{key}: a chunk of {digest.hex()} has another length")
                 _require(blake3(raw).digest() == chunk, f"{key}: a chunk of {digest.hex()} is damaged")
-                data += raw
+                parts.append(raw)
+        data = b"".join(parts)
         _require(len(data) == size, f"{key}: {digest.hex()} has another size")
         _require(blake3(data).digest() == digest, f"{key}: {digest.hex()} is damaged")
         yield data

@@ -178,9 +178,11 @@ def check_clean_up(scene: Scene, case: str) -> None:
 
 
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_killed_here_and_there(verb: str, once: Once[Scene], nursery: Nursery) -> None:
+def test_killed_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
     scene = scene_of(once, verb, SMALL)
-    assert kill_everywhere(scene, nursery, kills=KILLS, jobs="1") >= KILLS - 2
+    tried = kill_everywhere(scene, nursery, kills=KILLS, jobs="1")
+    counters.both(f"kill -9 at a step of {verb}", tried)
+    assert tried >= KILLS - 2
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.faults)])

@@ -235,8 +235,8 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
             struck_in_all += struck
             absorbed += bool(struck) and said.code == 0
     assert struck_in_all or not whole or kind == "not truncated, it says"
-    counters.both("S3 faults: absorbed, or told and gone on from", struck_in_all)
-    counters.both("S3 faults: of these absorbed", absorbed)
+    counters.both(f"S3 fault, {kind}: absorbed, or told and gone on from", struck_in_all)
+    counters.both("S3 faults, of these absorbed", absorbed)
 
 
 @pytest.mark.parametrize("whole", [False, long])
@@ -248,4 +248,4 @@ def test_four_in_a_row(kind: str, whole: bool, line: Line, counters: Counters) -
         for first in some(count, whole) if whole else [count // 2]:
             said, _, case = faulted(line, verb, kind, first, times=4)
             assert said.code == 0, (case, said)
-            counters.both("S3 faults: four in a row, absorbed")
+            counters.both("S3 faults, four in a row: absorbed")
