@@ -46,29 +46,36 @@ class Proofs:
     def wrong(self, items: Set[StoredObject]) -> Set[StoredObject]:
         """Those of ``items`` (all of them there, by HEAD) that are damaged, or gone since. Raises RemoteError."""
         wanted = sorted(items - self._right - self.damaged)
-        if not wanted:
-            return items & self.damaged
-        self.observer(Started(_PHASE, sum(item.size for item in wanted), len(wanted)))
-        rows = []
-        for item, found in zip(wanted, workers.each(self._prove, wanted, jobs=self.room.jobs), strict=True):
-            if found is None:
-                self.damaged.add(item)
-                continue
-            self._right.add(item)
-            if isinstance(found, Verified):
-                rows.append(found)
-        save_verified(self.project.index, rows)
-        self.observer(Finished(_PHASE))
+        told = dict(zip(wanted, workers.each(self._ask, wanted, jobs=self.room.jobs), strict=True))
+        self._note({item: is_right for item, is_right in told.items() if is_right is not None})
+        doubtful = [item for item, is_right in told.items() if is_right is None]
+        if doubtful:
+            self.observer(Started(_PHASE, sum(item.size for item in doubtful), len(doubtful)))
+            read = workers.each(self._read, doubtful, jobs=self.room.jobs)
+            rows = dict(zip(doubtful, read, strict=True))
+            self._note({item: row is not None for item, row in rows.items()})
+            save_verified(self.project.index, [row for row in rows.values() if row is not None])
+            self.observer(Finished(_PHASE))
         return items & self.damaged
 
-    def _prove(self, item: StoredObject) -> Verified | bool | None:
-        """What is to be remembered, or True; None of what is not right."""
-        key, store = object_key(item.digest), self.room.store
+    def _note(self, found: Mapping[StoredObject, bool]) -> None:
+        for item, is_right in found.items():
+            (self._right if is_right else self.damaged).add(item)
+
+    def _ask(self, item: StoredObject) -> bool | None:
+        """What can be told without reading it; None when nothing can."""
         try:
-            stat = store.head(key)
-            if stat.size == item.size and (self._is_known(item, stat) or self._by_checksum(item)):
-                return True
-            prove_object(store, item, [], check=lambda: None)
+            stat = self.room.store.head(object_key(item.digest))
+            return stat.size == item.size and (self._is_known(item, stat) or self._by_checksum(item) or None)
+        except (KeyMissing, CorruptContent):
+            return False
+
+    def _read(self, item: StoredObject) -> Verified | None:
+        """What is to be remembered; None of what is not right."""
+        key = object_key(item.digest)
+        try:
+            stat = self.room.store.head(key)
+            prove_object(self.room.store, item, [], check=lambda: None)
         except (KeyMissing, CorruptContent, Archived):
             return None
         finally:
