@@ -218,3 +218,13 @@ def test_killed_everywhere(verb: str, jobs: str, once: Once[Scene], nursery: Nur
     tried = kill_everywhere(scene, nursery, kills=None, jobs=jobs)
     counters.both(f"kill -9 at every step of {verb}", tried)
     assert tried > 50
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_killed_in_a_deep_tree(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    """200 more files, nested: at 40 steps, spread evenly."""
+    scene = once(f"{verb} deep", lambda folder: set_scene(verb, folder, SMALL, many=200))
+    tried = kill_everywhere(scene, nursery, kills=40, jobs="1")
+    counters.both(f"kill -9 at a step of {verb}, 200 nested files", tried)
+    assert tried >= 35
