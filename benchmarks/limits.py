@@ -18,8 +18,8 @@ from report import Medians, table
 from xxhash import xxh3_128
 
 STEP = 1 << 20
-MEANING = """No tool can be faster than the pieces it cannot do without: bytes must be hashed, written and brought to disk,
-and cross the network. Each was done alone, in the same run. `s5cmd` stands for server and network together."""
+MEANING = """No tool can be faster than the pieces it cannot do without: bytes must be hashed, written and brought to
+disk, and cross the network. Each was done alone, in the same run. `s5cmd` stands for server and network together."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from typing import Any
 import data
 import measure
 import tools
-from counting_proxy import Proxy, Traffic
 from data import Shape
 from measure import Measured
 from peers import Peers, make_bucket
 from tools import Tool
+
+from lobsterdv.stores.line import Proxy, Traffic
 
 
 @dataclass(frozen=True)

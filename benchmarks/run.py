@@ -26,13 +26,15 @@ import peers
 import report
 import rows
 import tools
-from counting_proxy import counting
 from data import Shape
-from link import Link
 from lives import Bench, Sample
 from peers import Peers, Server
 from rows import EDIT, ROWS
 from tools import Tool
+
+from lobsterdv.machine import load
+from lobsterdv.stores.line import counting
+from lobsterdv.stores.link import Link
 
 HERE = Path(__file__).resolve().parent
 WARM_UP = {"many": Shape("data", 20, 4 << 10), "big": Shape("big.bin", 1, 1 << 20)}
@@ -42,7 +44,7 @@ SLOW_LINE = {"megabits_per_second": 100.0, "round_trip_seconds": 0.030}
 
 def main() -> int:
     options = _options()
-    options.load = machine.load()
+    options.load = load()
     if os.getloadavg()[0] > 1:
         _say(f"this machine does other work: load {options.load}; seconds will be too many")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server and the folders go, too
@@ -191,7 +193,7 @@ def _publish(
     facts: dict[str, dict[str, str]],
 ) -> int:
     full = options.scale == "full"
-    facts["machine"] |= {"load before": options.load, "load after": machine.load()}
+    facts["machine"] |= {"load before": options.load, "load after": load()}
     found = report.medians(samples)
     failed = {(row, sample.tool) for row, taken in samples.items() for sample in taken if sample.problem}
     judged = report.judge(options.chosen, shapes, found, failed, full)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lobsterdv.digest import Digest as Digest
     from lobsterdv.errors import LobsterError as LobsterError
     from lobsterdv.manager import DataManager as DataManager
-    from lobsterdv.manager import Version as Version
+    from lobsterdv.versions import Version as Version
 
 __version__ = "0.1.0"
 __all__ = ["DataManager", "Digest", "LobsterError", "Version", "__version__"]
@@ -28,7 +28,7 @@ _HOMES = {
     "DataManager": "lobsterdv.manager",
     "Digest": "lobsterdv.digest",
     "LobsterError": "lobsterdv.errors",
-    "Version": "lobsterdv.manager",
+    "Version": "lobsterdv.versions",
 }
 
 

@@ -6,9 +6,11 @@ that was really used, and readers never cut.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from pyfastcdc import FastCDC
+if TYPE_CHECKING:
+    from pyfastcdc import FastCDC
 
 AVERAGE_BITS: Final = (14, 16, 18, 20, 22)
 SMALL_UP_TO_BYTES: Final = 64 << 20
@@ -32,9 +34,16 @@ def cut_lengths(data: bytes | memoryview, *, average_bits: int) -> list[int]:
 
     Chunks are between a quarter of and four times the average (the last may be shorter).
     """
-    return [chunk.length for chunk in FastCDC(1 << average_bits).cut_buf(data)] if len(data) else []
+    return [chunk.length for chunk in _cutter()(1 << average_bits).cut_buf(data)] if len(data) else []
 
 
 def is_compiled() -> bool:
     """True when pyfastcdc's compiled cutter is in use; the pure one is about 200 times slower."""
-    return FastCDC.__module__.startswith("pyfastcdc.cy")
+    return _cutter().__module__.startswith("pyfastcdc.cy")
+
+
+@cache
+def _cutter() -> type[FastCDC]:
+    from pyfastcdc import FastCDC  # noqa: PLC0415  start-up time: whoever reads tables needs the limits above alone
+
+    return FastCDC

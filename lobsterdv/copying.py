@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from lobsterdv import durable
+from lobsterdv.linux_sync import begin_sync
 
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 _STEP_BYTES: Final = 1 << 20
@@ -65,7 +65,7 @@ def copy(
             progress(len(view))
         done += len(view)
         if done - begun >= _AHEAD_BYTES:
-            durable.begin_sync(target, begun, done - begun)
+            begin_sync(target, begun, done - begun)
             begun = done
 
     def skip(end: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -127,7 +126,7 @@ class _Story:
         Git.create(self._a, environment=variables)
         git = Git.find(self._a, environment=variables)
         remote = None if self._remote is None else ("demo", self._remote)
-        init(git, CONFIG_NAME, project_id=secrets.token_hex(16), remote=remote, observer=silent)
+        init(git, CONFIG_NAME, project_id=os.urandom(16).hex(), remote=remote, observer=silent)
         git.commit("begin")
         (self._a / "data").mkdir()
         _place_sample(self._source, self._a / DATASET)

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import functools
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +20,11 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import LocalIOError
+from lobsterdv.linux_sync import reports_errors, syncfs
 from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
 
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_SYNC_FILE_RANGE_WRITE: Final = 2  # linux/fs.h: start, wait for nothing
 _SYNCFS_FROM: Final = 1000  # files; one syncfs then costs less than that many fsyncs
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 _DETAILS: Final = {
@@ -198,14 +196,6 @@ def sync_file(fd: int) -> None:
     os.fsync(fd)
 
 
-def begin_sync(fd: int, offset: int, length: int) -> None:
-    """Have the disk begin with these bytes while others are made, so that the sync at the end waits for less. It
-    promises nothing, and where it cannot be had nothing happens (Linux: sync_file_range)."""
-    start = _sync_file_range()
-    if start is not None:
-        start(fd, offset, length)
-
-
 def sync_folder(path: Path) -> None:
     """Bring a folder's names to disk. EINVAL is ignored: some file systems cannot sync folders."""
     _open_and(sync_file, path)
@@ -263,14 +253,14 @@ def sync_all(paths: Sequence[Path], *, jobs: int, together: Path | None = None) 
     whose file system all of them lie, if the caller knows one: that saves a stat each."""
     if not paths:
         return
-    if len(paths) >= _SYNCFS_FROM and _syncfs_reports_errors():
+    if len(paths) >= _SYNCFS_FROM and reports_errors():
         devices: dict[int, Path] = {}
         for path in paths if together is None else [together]:
             with translating(path):
                 devices.setdefault(path.stat().st_dev, path)
         for path in devices.values():
             with translating(path.parent):
-                _open_and(_syncfs, path)
+                _open_and(syncfs, path)
         return
 
     def one(path: Path) -> None:
@@ -293,42 +283,6 @@ def _open_and(sync: Callable[[int], None], path: Path) -> None:
             raise
     finally:
         os.close(fd)
-
-
-def _syncfs(fd: int) -> None:
-    """Sync the whole file system that holds ``fd`` (Linux)."""
-    sys.audit("lobsterdv.sync", fd)
-    failure = _syncfs_function()(fd)
-    if failure:
-        raise OSError(failure, os.strerror(failure))
-
-
-@functools.cache
-def _syncfs_function() -> Callable[[int], int]:
-    import ctypes  # noqa: PLC0415  start-up time: 10 ms, and only large batches need it
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    return lambda fd: ctypes.get_errno() if libc.syncfs(fd) else 0
-
-
-@functools.cache
-def _sync_file_range() -> Callable[[int, int, int], object] | None:
-    if sys.platform != "linux":
-        return None
-    import ctypes  # noqa: PLC0415  start-up time: 10 ms, and only large files need it
-
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
-    if function is None:
-        return None
-    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-    return lambda fd, offset, length: function(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
-
-
-@functools.cache
-def _syncfs_reports_errors() -> bool:
-    """Linux 5.8 and later: before, syncfs answered 0 although data was lost (man 2 syncfs)."""
-    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    return sys.platform == "linux" and found is not None and (int(found[1]), int(found[2])) >= (5, 8)
 
 
 def _remove(temp: Path) -> None:

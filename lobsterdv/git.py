@@ -18,9 +18,6 @@ from typing import Final, NamedTuple
 from lobsterdv.errors import Busy, GitFailed, NoGit, UnknownRevision
 
 _INDEX_TRIES: Final = 80  # 0.05 to 0.2 s apart
-_NOTES: Final = ("*_HEAD", "HEAD", "BISECT_*", "rebase-merge/*", "rebase-apply/*", "sequencer/*")
-_NOTE_BYTES: Final = 1 << 20
-_HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 _COMMIT: Final = re.compile("\x01([0-9a-f]+)\n*")
 
 
@@ -194,37 +191,6 @@ class Git:
             position += size + 1
         return found
 
-    def reachable(self, pattern: str) -> dict[str, str]:
-        """Every blob that ever lay under a matching path, and that path, in whatever git still reaches: all refs, the
-        stash, all reflogs, the heads of all worktrees, and what an operation under way notes (ORIG_HEAD,
-        a rebase); indexes hold more. One process. Raises GitFailed when any of it cannot be read."""
-        found = {}
-        noted = "".join(f"{commit}\n" for commit in _noted(self.common_dir))
-        out = self._git(
-            "rev-list", "--objects", "--full-history", "--all", "--reflog", "--ignore-missing",
-            "--stdin", stdin=f"{noted}--\n{pattern}\n".encode(),
-        )  # fmt: skip
-        suffix = pattern.lstrip("*")
-        for line in out.decode(errors="surrogateescape").split("\n"):
-            blob, _, path = line.partition(" ")
-            if path.endswith(suffix):
-                found[blob] = path
-        return found
-
-    def worktrees(self) -> list[Path]:
-        """The work trees of this repository; those whose folders are gone are among them until `git worktree prune`.
-        Two processes."""
-        blocks = self._git("worktree", "list", "--porcelain").decode(errors="surrogateescape").split("\n\n")
-        lines = [block.split("\n") for block in blocks if block]
-        paths = [Path(facts[0].removeprefix("worktree ")) for facts in lines if "bare" not in facts]
-        own = self._git("config", "--get", "core.worktree", accept=(0, 1)).decode(errors="surrogateescape").rstrip("\n")
-        main = (
-            [(self.common_dir / own).resolve()] if own else []
-        )  # a submodule's: the list shows its git folder instead
-        return list(
-            dict.fromkeys([*main, *(p for p in paths if p != self.common_dir and not (main and p == paths[0]))])
-        )
-
     def identity(self) -> str:
         """``Name <address>`` as git would sign a commit, or an empty string. One process."""
         try:
@@ -266,16 +232,6 @@ def _run(
         detail = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         raise GitFailed(" ".join(command[:2]), detail.replace("\n", "; ")[:500])
     return done.stdout
-
-
-def _noted(common_dir: Path) -> list[str]:
-    """The commits that git notes outside of refs, in every worktree. Some may not exist any more."""
-    found: dict[str, None] = {}
-    for folder in [common_dir, *common_dir.glob("worktrees/*")]:
-        for path in [p for name in _NOTES for p in folder.glob(name)]:
-            if path.is_file() and path.stat().st_size < _NOTE_BYTES:
-                found.update(dict.fromkeys(_HEX.findall(path.read_text(errors="replace"))))
-    return [*found]
 
 
 def _changes(fields: Iterable[str]) -> Iterator[Change]:

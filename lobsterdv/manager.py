@@ -12,24 +12,22 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.asking import Asking, raise_first
-from lobsterdv.digest import Digest
-from lobsterdv.errors import LobsterError, MissingContent, NotTracked, RemoteError, UsageError
+from lobsterdv.errors import MissingContent, RemoteError, UsageError
 from lobsterdv.events import Observer, silent
-from lobsterdv.formats.pointer import SUFFIX, Input, Pointer, parse_pointer
+from lobsterdv.formats.pointer import Input
 from lobsterdv.ops.add import AddReport, add
 from lobsterdv.ops.checkout import CheckoutReport, checkout
-from lobsterdv.ops.datasets import PATTERN, dataset_of, place_of, pointers, select
+from lobsterdv.ops.datasets import dataset_of, place_of
 from lobsterdv.ops.fetch import FetchReport, fetch
 from lobsterdv.ops.locate import locate
-from lobsterdv.ops.names import commit_of, revision, split_name
+from lobsterdv.ops.names import revision, split_name
 from lobsterdv.ops.pull import PullReport, pull
 from lobsterdv.ops.push import PushReport, push
 from lobsterdv.ops.replacing import copy_data, replace_data
@@ -38,24 +36,7 @@ from lobsterdv.ops.streaming import open_stream
 from lobsterdv.ops.url import url
 from lobsterdv.paths import safe_path
 from lobsterdv.project import open_project
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a dataset. ``size`` in bytes; ``files`` for directories; ``commit`` the git commit that
-    names it, None for the work tree's; ``summary`` shapes and names, never values."""
-
-    name: str
-    digest: Digest
-    size: int
-    kind: str
-    files: int | None
-    message: str | None
-    summary: Mapping[str, Any]
-    commit: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.digest.hex()[:12]}"
+from lobsterdv.versions import Version, version_of, versions_at, versions_of
 
 
 class DataManager(Asking):
@@ -229,43 +210,19 @@ class DataManager(Asking):
 
     def datasets(self, rev: str | None = None) -> list[Version]:
         """Every dataset's version, in the work tree or at a revision, by name. Broken pointers are left out."""
-        wanted = rev or self._rev
-        commit = commit_of(self._project, wanted) if wanted else None
-        found = pointers(self._project, wanted).good
-        return [_version(d.path, d.pointer, commit) for d in found.values()]
+        return versions_at(self._project, rev or self._rev)
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a dataset in the history of HEAD, newest first, each with the commit that introduced it.
 
         Raises NotTracked for a name that never was a dataset.
         """
-        name = dataset_of(self._name(name))
-        git = self._project.git
-        changes = [c for c in git.history(PATTERN) if c.path == name + SUFFIX]
-        contents = git.read(change.blob for change in changes)
-        found: list[Version] = []
-        for change in changes:
-            try:
-                pointer = parse_pointer(contents[change.blob], what=change.path)
-            except LobsterError:
-                continue
-            if found and found[-1].digest == pointer.digest:
-                found.pop()  # the same content: the older commit introduced it
-            found.append(_version(name, pointer, change.commit))
-        if not changes and name not in pointers(self._project, None).good:
-            raise NotTracked(name)
-        return found
+        return versions_of(self._project, dataset_of(self._name(name)))
 
     def resolve(self, name: str, rev: str | None = None) -> Version:
         """The version that a name means, at ``rev`` or in the work tree. Raises NotTracked, UnknownRevision."""
         path, wanted = self._named(name, rev)
-        selected, failures = select(pointers(self._project, wanted), [path], rev=wanted)
-        if failures or len(selected) != 1:
-            raise failures[0].error if failures else NotTracked(name, wanted)
-        dataset, below = selected[0]
-        commit = commit_of(self._project, wanted) if wanted else None
-        version = _version(dataset.path, dataset.pointer, commit)
-        return replace(version, name=f"{dataset.path}/{below}") if below else version
+        return version_of(self._project, path, wanted)
 
     def close(self) -> None:
         """Let go of files and connections; the manager must not be used afterwards."""
@@ -309,9 +266,3 @@ class DataManager(Asking):
 
             fill = partial(write, obj_or_path, name=name.rpartition("/")[2])
         replace_data(self._project, name, target, fill, observer=self._observer)
-
-
-def _version(name: str, pointer: Pointer, commit: str | None) -> Version:
-    return Version(
-        name, pointer.digest, pointer.size, pointer.kind, pointer.files, pointer.message, pointer.summary or {}, commit
-    )

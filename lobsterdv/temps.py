@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +27,7 @@ def temp_path(folder: Path, *, digest: str = "", is_mine: bool = True) -> Path:
     """A fresh name for a temp in ``folder``; nothing is created. ``digest`` (64 hex) is the content that it will be;
     one that is not mine may be taken over by anybody."""
     owner = os.getpid() if is_mine else 0
-    return folder / f"{PREFIX}{_node()}-{owner}-{secrets.token_hex(8)}{'.' if digest else ''}{digest}"
+    return folder / f"{PREFIX}{_node()}-{owner}-{os.urandom(8).hex()}{'.' if digest else ''}{digest}"
 
 
 def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:

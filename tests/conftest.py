@@ -10,7 +10,7 @@ import pytest
 from tests.documents_once import read_documents_once
 from tests.ops.lab import Lab
 
-pytest_plugins = ["tests.servers", "tests.damage.counting"]
+pytest_plugins = ["tests.servers", "tests.matrix", "tests.damage.counting"]
 read_documents_once()
 
 

@@ -19,8 +19,10 @@ _BYTES = 4 << 30  # of memory that the OSD may fill
 
 
 @contextmanager
-def radosgw_processes(folder: Path, *, port: int, programs: dict[str, str], keys: tuple[str, str]) -> Iterator[None]:
-    """A gateway on ``port`` whose one user has these ``keys``; the monitor takes the port after it.
+def radosgw_processes(
+    folder: Path, *, port: int, programs: dict[str, str], users: dict[str, tuple[str, str]]
+) -> Iterator[None]:
+    """A gateway on ``port`` whose ``users`` have these keys; the monitor takes the port after it.
 
     ``programs`` are the paths of ``ceph ceph-mon ceph-osd monmaptool radosgw radosgw-admin``. Ends what it began.
     """
@@ -53,8 +55,9 @@ def radosgw_processes(folder: Path, *, port: int, programs: dict[str, str], keys
         do("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
         begin("ceph-osd", "-i", "0")
         _until_up(do)
-        do("radosgw-admin", "user", "create", "--uid=test", "--display-name=test",
-           f"--access-key={keys[0]}", f"--secret-key={keys[1]}")  # fmt: skip
+        for name, (access_key, secret_key) in users.items():
+            do("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
+               f"--access-key={access_key}", f"--secret-key={secret_key}")  # fmt: skip
         begin("radosgw", "-n", "client.rgw")
         yield
     finally:

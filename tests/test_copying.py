@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from lobsterdv import copying
+from lobsterdv import copying, linux_sync
 from lobsterdv.digest import Hasher, digest_of
 
 MIB = 1 << 20
@@ -51,3 +52,25 @@ def test_where_nobody_tells_of_holes_all_is_copied(tmp_path: Path, monkeypatch: 
     with path.open("wb") as file:
         file.truncate(MIB)
     assert copied(path, MIB)[0] == bytes(MIB)
+
+
+def test_the_disk_begins_before_the_copy_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[int, int]] = []
+
+    def begin(fd: int, offset: int, length: int) -> None:
+        begun.append((offset, length))
+        linux_sync.begin_sync(fd, offset, length)
+
+    monkeypatch.setattr(copying, "begin_sync", begin)
+    path = tmp_path / "large"
+    path.write_bytes(Random(1).randbytes(40 * MIB))
+    assert copied(path, 40 * MIB)[0] == path.read_bytes()
+    assert begun == [(0, 16 * MIB), (16 * MIB, 16 * MIB)], "the rest is what the sync at the end waits for"
+
+
+def test_where_the_disk_cannot_begin_early_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux_sync, "_sync_file_range", linux_sync._sync_file_range.__wrapped__)
+    monkeypatch.setattr(sys, "platform", "freebsd")
+    path = tmp_path / "large"
+    path.write_bytes(Random(2).randbytes(17 * MIB))
+    assert copied(path, 17 * MIB)[0] == path.read_bytes()

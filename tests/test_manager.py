@@ -27,7 +27,7 @@ from lobsterdv.stores.memory import MemoryStore
 from tests.anndata_.samples import small_anndata
 from tests.ops.lab import Lab
 from tests.ops.watching import WatchedStore, temps_below
-from tests.servers import Server
+from tests.server import Server
 
 
 @pytest.fixture

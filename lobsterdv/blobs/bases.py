@@ -32,7 +32,7 @@ class Bases:
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables = tables
         self.contents = [Contents.of(table.contents) for table in tables]
-        self._chunks: _Chunks | None = None
+        self._chunks: Chunks | None = None
         self._indexes: dict[int, DigestIndex] = {}
         self._lock = threading.Lock()
 
@@ -66,10 +66,10 @@ class Bases:
         return None
 
     @property
-    def chunks(self) -> _Chunks:
+    def chunks(self) -> Chunks:
         with self._lock:
             if self._chunks is None:
-                self._chunks = _Chunks(
+                self._chunks = Chunks(
                     contents[at]
                     for contents in self.contents
                     if len(contents.lengths)
@@ -79,8 +79,9 @@ class Bases:
             return self._chunks
 
 
-class _Chunks:
-    """Chunks by digest, in columns: 16 bytes each beside the dictionary."""
+class Chunks:
+    """Chunks by digest, in columns: 16 bytes each beside the dictionary. Of ``contents`` the first come first, up to
+    MAX_BASE_CHUNKS."""
 
     def __init__(self, contents: Iterable[Content]) -> None:
         self._positions: dict[Digest, int] = {}

@@ -18,7 +18,6 @@ Nothing enters unverified (``intake``), nothing leaves unverified. Missing and d
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -204,7 +203,7 @@ class Cache:
         durable.make_folder(folder)
         with durable.translating(folder):
             try:
-                self.plain_path(digest).rename(folder / f"{digest.hex()}.{secrets.token_hex(4)}")
+                self.plain_path(digest).rename(folder / f"{digest.hex()}.{os.urandom(4).hex()}")
                 durable.sync_folder(folder)
             except FileNotFoundError:
                 pass
@@ -232,7 +231,7 @@ class Cache:
         if (actual := listing_digest(encoded)) != digest:
             folder = self.folder / "quarantine"
             durable.make_folder(folder)
-            path.rename(folder / f"listing.{digest.hex()}.{secrets.token_hex(4)}")
+            path.rename(folder / f"listing.{digest.hex()}.{os.urandom(4).hex()}")
             raise CorruptContent(f"the listing of {name}", "the cache", str(digest), str(actual))
         return parse_listing(encoded, what=f"the listing of {name}")
 

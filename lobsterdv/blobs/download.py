@@ -8,121 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from lobsterdv import workers
 from lobsterdv.blobs.incoming import Incoming
 from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.local_chunks import LocalChunks
 from lobsterdv.blobs.packs import SMALL_BYTES
+from lobsterdv.blobs.ranges import Piece, Range, plan_ranges
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.zframes import decode_frames
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import Archived, ContentError, CorruptContent, KeyMissing, LocalIOError, MissingContent
 from lobsterdv.formats.layout import object_key
-from lobsterdv.formats.table import RAW, Content, StoredObject
+from lobsterdv.formats.table import RAW, Content
 
-RANGE_BYTES: Final = 16 << 20
-GAP_BYTES: Final = 128 << 10
-"""Bytes between two wanted runs that are read along rather than asked around: about what a connection
-carries during one round trip (10 ms at 100 Mbit/s). All gaps of a plan weigh at most half of what is wanted."""
+_REUSED_FILES: Final = 64
+"""Of so many at a time, the largest, chunks are looked for in older files here."""
 _DECODED_BYTES: Final = 1 << 20
 """So much is decompressed at a time."""
 
 
 Trouble = ContentError | Archived
 """Why a content cannot be had."""
-
-
-class Piece(NamedTuple):
-    """A run of a content's chunks inside one object: ``raw_offset`` is where they belong in the content."""
-
-    object: StoredObject
-    offset: int
-    stored: int
-    content: Content
-    raw_offset: int
-    first_chunk: int
-    chunks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """One ranged read: pieces of one object, in order of their offsets."""
-
-    object: StoredObject
-    offset: int
-    length: int
-    pieces: tuple[Piece, ...]
-
-
-def pieces_of(content: Content, held: Sequence[bool] = ()) -> Iterator[Piece]:
-    """A content's extents, but for chunks that are ``held``, cut into runs of at most RANGE_BYTES."""
-    chunk = raw = 0
-    for extent in content.extents:
-        offset = extent.offset
-        first, run, run_raw = chunk, 0, 0
-        for position in range(chunk, chunk + extent.chunks):
-            stored = content.stored_lengths[position]
-            is_held = bool(held) and held[position]
-            if run and (is_held or max(run + stored, run_raw + content.lengths[position]) > RANGE_BYTES):
-                yield Piece(extent.object, offset, run, content, raw, first, position - first)
-                offset, raw = offset + run, raw + run_raw
-                first, run, run_raw = position, 0, 0
-            if is_held:
-                offset, raw, first = offset + stored, raw + content.lengths[position], position + 1
-            else:
-                run += stored
-                run_raw += content.lengths[position]
-        chunk += extent.chunks
-        if run:
-            yield Piece(extent.object, offset, run, content, raw, first, chunk - first)
-        raw += run_raw
-
-
-def plan_ranges(
-    contents: Iterable[Content], held: Mapping[Digest, Sequence[bool]] = MappingProxyType({})
-) -> list[Range]:
-    """The ranged reads that bring these contents, neighbours joined; of those in ``held``, the chunks not held."""
-    pieces = sorted(
-        (p for c in contents for p in pieces_of(c, held.get(c.digest, ()))), key=lambda p: (p.object.digest, p.offset)
-    )
-    widest = _widest_gap(pieces)
-    ranges: list[Range] = []
-    group: list[Piece] = []
-    end = 0
-    for piece in pieces:
-        piece_end = piece.offset + piece.stored
-        if group and (
-            piece.object != group[0].object
-            or piece.offset - end > widest
-            or max(end, piece_end) - group[0].offset > RANGE_BYTES
-        ):
-            ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
-            group = []
-        end = max(end, piece_end) if group else piece_end
-        group.append(piece)
-    if group:
-        ranges.append(Range(group[0].object, group[0].offset, end - group[0].offset, tuple(group)))
-    return ranges
-
-
-def _widest_gap(pieces: Sequence[Piece]) -> int:
-    """The widest gap to read along, such that all of them weigh at most half of what ``pieces`` weigh."""
-    gaps = sorted(
-        gap
-        for one, next_one in pairwise(pieces)
-        if one.object == next_one.object and 0 < (gap := next_one.offset - one.offset - one.stored) <= GAP_BYTES
-    )
-    left = sum(piece.stored for piece in pieces) // 2
-    for gap in gaps:
-        left -= gap
-        if left < 0:
-            return gap - 1  # none of this width: an even grid is read piece by piece
-    return GAP_BYTES
 
 
 def fetch_contents(
@@ -133,19 +42,21 @@ def fetch_contents(
     packable: bool,
     name: str,
     progress: Callable[[int], None],
+    local: LocalChunks | None = None,
 ) -> dict[Digest, Trouble]:
     """Bring contents into the cache; returns what could not be had: MissingContent, CorruptContent or Archived.
 
-    ``packable`` lets small ones rest in packs (those of directories). A content that arrives damaged is
-    asked for once more. Of one that is archived in part, what can be read is kept for the next time. Raises
-    RemoteError when the remote itself fails. May be repeated.
+    ``packable`` lets small ones rest in packs (those of directories). What ``local`` has of a large one is not asked
+    for. A content that arrives damaged is fetched once more, whole. Of one that is archived in part, what can be read
+    is kept for the next time. Raises RemoteError when the remote itself fails. May be repeated.
     """
     wanted = {content.digest: content for content in contents}
     failed: dict[Digest, Trouble] = {}
     for _ in range(2):
-        attempt = _Fetch(remote, intake, packable=packable, name=name, progress=progress)
+        attempt = _Fetch(remote, intake, local, packable=packable, name=name, progress=progress)
         failed = {d: e for d, e in failed.items() if d not in wanted} | attempt.run(list(wanted.values()))
         wanted = {d: wanted[d] for d, e in failed.items() if d in wanted and isinstance(e, CorruptContent)}
+        local = None
         if not wanted:
             break
     return failed
@@ -155,10 +66,18 @@ class _Fetch:
     """One attempt: ranges in parallel, contents completed as their last piece arrives."""
 
     def __init__(
-        self, remote: Remote, intake: Intake, *, packable: bool, name: str, progress: Callable[[int], None]
+        self,
+        remote: Remote,
+        intake: Intake,
+        local: LocalChunks | None,
+        *,
+        packable: bool,
+        name: str,
+        progress: Callable[[int], None],
     ) -> None:
         self._remote = remote
         self._intake = intake
+        self._local = local
         self._packable = packable
         self._name = name
         self._progress = progress
@@ -171,6 +90,7 @@ class _Fetch:
     def run(self, contents: list[Content]) -> dict[Digest, Trouble]:
         try:
             held = self._resume(contents)
+            self._reuse(contents, held)
             ranges = plan_ranges([c for c in contents if c.digest not in held or not all(held[c.digest])], held)
             self._left.update(piece.content.digest for r in ranges for piece in r.pieces)
             for content in contents:
@@ -205,6 +125,22 @@ class _Fetch:
                     self._progress(sum(n for n, there in zip(content.lengths, chunks, strict=True) if there))
                     held[content.digest] = chunks
         return held
+
+    def _reuse(self, contents: list[Content], held: dict[Digest, list[bool]]) -> None:
+        """Take what older files here have of the largest contents; a file stays open for each."""
+        large = [] if self._local is None else [c for c in contents if len(c.lengths) > 1 and not self._is_packed(c)]
+        for content in sorted(large, key=lambda content: -content.size)[:_REUSED_FILES]:
+            assert self._local is not None
+            chunks = held.get(content.digest) or [False] * len(content.lengths)
+            runs = self._local.runs(content, chunks)
+            if not runs:
+                continue
+            if content.digest not in self._incoming:
+                self._incoming[content.digest] = self._intake.receive(content.digest, content.size, name=self._name)
+            before = self._local.reused_bytes
+            self._local.fill(self._incoming[content.digest], content, runs, chunks)
+            self._progress(self._local.reused_bytes - before)
+            held[content.digest] = chunks
 
     def _finish(self, content: Content) -> None:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from lobsterdv import durable, temps
 from lobsterdv.digest import Digest, Hasher, digest_of
 from lobsterdv.errors import CorruptContent, LocalIOError
+from lobsterdv.linux_sync import begin_sync
 from lobsterdv.reading import HASHED_BYTES, windows
 
 _AHEAD_BYTES = 1 << 20
@@ -49,7 +50,7 @@ class Incoming:
             while rest:
                 rest = rest[os.pwrite(self._fd, rest, offset + len(view) - len(rest)) :]
             if len(view) >= _AHEAD_BYTES:
-                durable.begin_sync(self._fd, offset, len(view))
+                begin_sync(self._fd, offset, len(view))
             self._front.wrote(offset, view)
 
     def finish(self) -> None:

@@ -7,7 +7,6 @@ before it, so a pack without one is unfinished and means nothing. Packs are neve
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,7 +150,7 @@ class Packs:
             if why:
                 with durable.translating(self._damaged):
                     durable.make_folder(self._damaged)
-                    (self.folder / name).rename(self._damaged / f"{name}.{secrets.token_hex(4)}")
+                    (self.folder / name).rename(self._damaged / f"{name}.{os.urandom(4).hex()}")
                 with self._lock:
                     self._indexes = {known: index for known, index in self._indexes.items() if known != name}
                     self._last = None

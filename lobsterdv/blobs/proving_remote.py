@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from lobsterdv.blobs.cache import Cache
-from lobsterdv.blobs.download import RANGE_BYTES
+from lobsterdv.blobs.ranges import RANGE_BYTES
 from lobsterdv.blobs.zframes import decode_frames
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent

@@ -8,7 +8,7 @@ delete is told before anything is written: the keys of a lock that cannot be giv
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn
@@ -29,7 +29,7 @@ class RemoteLock:
 
     def __init__(self, store: Store, *, holder: str, now: float, name: str = "") -> None:
         self._store = store
-        self._id = name or f"{int(now * 1000):015d}-{secrets.token_hex(8)}"
+        self._id = name or f"{int(now * 1000):015d}-{os.urandom(8).hex()}"
         self._holder = holder.encode()
         self._written: list[str] = []
         self._now = now

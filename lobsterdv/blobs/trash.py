@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ class TrashEntry:
 
 def new_entry(trash: Path, *, now: float, about: Mapping[str, Any]) -> Path:
     """A new, empty entry; returns its folder. Raises LocalIOError."""
-    folder = trash / f"{int(now)}-{secrets.token_hex(4)}"
+    folder = trash / f"{int(now)}-{os.urandom(4).hex()}"
     with durable.translating(folder):
         durable.make_folder(trash)
         write_note(folder, about)

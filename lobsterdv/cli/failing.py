@@ -12,13 +12,16 @@ import click
 
 from lobsterdv import errors
 from lobsterdv.cli.jsonout import document
-from lobsterdv.cli.outcome import complain, say, shown, tell
+from lobsterdv.cli.outcome import tell
 from lobsterdv.cli.session import Done, Session
+from lobsterdv.cli.speech import complain, say, shown
 from lobsterdv.cli.words import safe
 from lobsterdv.ops.context import Failure
 
 INTERRUPTED = 130
 _BROKEN_OFF = "interrupted; what was finished is kept, the same command goes on from there"
+
+_UNDONE = "interrupted; what was written for the measurement is removed"
 
 
 def tell_error(session: Session, error: BaseException) -> int:
@@ -26,7 +29,8 @@ def tell_error(session: Session, error: BaseException) -> int:
     session.close()
     match error:
         case KeyboardInterrupt() | click.Abort() | EOFError():
-            return _plain(session, INTERRUPTED, "Interrupted", _BROKEN_OFF)
+            told = _UNDONE if session.command == "bench" else _BROKEN_OFF
+            return _plain(session, INTERRUPTED, "Interrupted", told)
         case click.UsageError():
             return _usage(session, error)
         case click.ClickException():

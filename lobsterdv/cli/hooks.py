@@ -124,8 +124,8 @@ def _pre_commit(session: Session, name: str, args: tuple[str, ...]) -> Done:
 
 def _follow(session: Session, name: str, args: tuple[str, ...]) -> Done:
     """Never fails: what git did is done."""
-    from lobsterdv.cli.outcome import complain  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_hooks import followed  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.speech import complain  # noqa: PLC0415 - start-up time
     from lobsterdv.errors import LobsterError  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.following import follow  # noqa: PLC0415 - start-up time
 
@@ -160,8 +160,8 @@ def _checkout_by_framework() -> tuple[str, str, str]:
 @click.pass_obj
 def merge_driver_command(session: Session, base: str, ours: str, theirs: str, path: str) -> Done:
     """What git calls to merge a pointer: files with the base, ours (which gets the outcome) and theirs."""
-    from lobsterdv.cli.outcome import complain  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_hooks import in_conflict  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.speech import complain  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.driver import drive_merge  # noqa: PLC0415 - start-up time
 
     session.prefix = os.environ.get("GIT_PREFIX", "")

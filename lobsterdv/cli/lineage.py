@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import cast
 
 import click
@@ -12,16 +11,6 @@ from lobsterdv.cli.options import dataset_names, datasets_argument, rev_option, 
 from lobsterdv.cli.paths import target, targets
 from lobsterdv.cli.session import Done, Session
 from lobsterdv.formats.yamlio import Value
-
-
-@dataclass(frozen=True)
-class PageReport:
-    """The page that was written, and how much is on it."""
-
-    path: str
-    versions: int
-    links: int
-
 
 FORMS = ("tree", "json", "dot", "mermaid", "html", "prov", "ro-crate")
 
@@ -170,7 +159,7 @@ def reproduce_command(session: Session, paths: tuple[str, ...], dry_run: bool) -
     return reproduced(report, session.words)
 
 
-@verb("report", report="lobsterdv.cli.lineage:PageReport")
+@verb("report", report="lobsterdv.cli.render_lineage:PageReport")
 @click.option("-o", "--out", metavar="DIR", default=".", help="The folder to write into; default: here.")
 @click.pass_obj
 def report_command(session: Session, out: str) -> Done:
@@ -187,4 +176,4 @@ def report_command(session: Session, out: str) -> Done:
     found = project_lineage(project, observer=session.observer)
     text = page(found, title=f"Data of {project.root.name}")
     path = write_page(os.path.join(session.folder, out), text)
-    return reported(PageReport(str(path), len(found.versions), len(found.links)), session.words)
+    return reported(path, found, session.words)

@@ -70,6 +70,7 @@ COMMANDS: Final = {
     "hooks": Row("hooks", "Set up", "Have git look after the data: hooks, and a merge and diff of pointers."),
     "doctor": Row("starting", "Set up", "Check that everything here works, and say how to fix what does not."),
     "selftest": Row("selftesting", "Set up", "Try out whether this file system and a server do what lobsterdv needs."),
+    "bench": Row("benching", "Set up", "Measure how long a remote takes, beside this machine."),
     "reindex": Row("history", "Set up", "Rebuild the lineage index from git and run records."),
     "version": Row("starting", "Set up", "Print the versions of lobsterdv, its formats and python."),
 }
@@ -79,7 +80,7 @@ _MEANT: Final = {
     "clean": "gc", "clone": "pull", "commit": "add", "dag": "lineage", "diff": "status", "download": "pull",
     "du": "stats", "evict": "drop", "find": "search", "free": "drop", "fsck": "verify", "get": "pull",
     "glacier": "restore",
-    "help": "--help", "import": "add", "ls": "list", "mv": "move", "prune": "gc",
+    "benchmark": "bench", "help": "--help", "import": "add", "ls": "list", "mv": "move", "prune": "gc",
     "repro": "reproduce",
     "rm": "remove", "save": "add", "st": "status", "switch": "checkout", "sync": "pull",
     "track": "add", "trash": "undelete", "unlock": "unprotect", "untrack": "remove", "upload": "push",

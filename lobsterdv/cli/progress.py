@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from lobsterdv.cli.outcome import shown
+from lobsterdv.cli.speech import shown
 from lobsterdv.cli.words import duration, safe, size
 from lobsterdv.events import Advanced, Event, Finished, Started, Warned
 

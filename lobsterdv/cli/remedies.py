@@ -7,14 +7,14 @@ what it does. Commands are exact; only CAPITALS are the user's to fill in.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lobsterdv import errors
 from lobsterdv.cli.refusals import refusal
 from lobsterdv.cli.remedies_s3 import ANSWERS
-from lobsterdv.cli.situation import Remedy, Situation
+from lobsterdv.cli.situation import Entry, Remedy, Situation
 from lobsterdv.cli.words import quote, short
 from lobsterdv.errors import LobsterError
 from lobsterdv.space import existing
@@ -239,7 +239,6 @@ def _any(error: LobsterError, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("doctor"))]
 
 
-Entry = Callable[[Any, Situation], list[Remedy]]
 TABLE: Final[Mapping[type[LobsterError], Entry]] = {
     LobsterError: _any,
     **ANSWERS,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from lobsterdv import errors
-from lobsterdv.cli.situation import Remedy, Situation
+from lobsterdv.cli.situation import Entry, Remedy, Situation
 from lobsterdv.cli.words import quote
 from lobsterdv.errors import LobsterError
 
@@ -184,7 +184,6 @@ def _object(url: str, key: str) -> tuple[str, str]:
     return bucket, f"{prefix.rstrip('/')}/{key}".lstrip("/")
 
 
-Entry = Callable[[Any, Situation], list[Remedy]]
 ANSWERS: Final[Mapping[type[LobsterError], Entry]] = {
     errors.Unreachable: _unreachable,
     errors.HostUnknown: _host_unknown,

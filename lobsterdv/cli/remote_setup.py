@@ -149,7 +149,7 @@ def doctor_command(session: Session, name: str | None, fix: bool) -> Done:
 
     def tell(step: Step) -> None:
         if not (session.as_json or session.quiet):
-            from lobsterdv.cli.outcome import say  # noqa: PLC0415 - start-up time
+            from lobsterdv.cli.speech import say  # noqa: PLC0415 - start-up time
 
             say([f"fixing {step.name}: {step.detail}"])
 

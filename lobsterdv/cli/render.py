@@ -117,9 +117,13 @@ def fetched(report: FetchReport, failures: Sequence[Failure], words: Words, rev:
 
 
 def _served(report: FetchReport, took: str) -> list[str]:
-    return [
-        f"From {row.remote} ({safe(row.url)}): {size(row.new_bytes)}, {took}" for row in report.served if row.new_bytes
-    ]
+    lines = []
+    for row in report.served:
+        if row.new_bytes:
+            came = max(0, row.new_bytes - row.reused_bytes)
+            here = f"; {size(row.reused_bytes)} more were here, in earlier versions" if row.reused_bytes else ""
+            lines.append(f"From {row.remote} ({safe(row.url)}): {size(came)}, {took}{here}")
+    return lines
 
 
 def checked_out(report: CheckoutReport, words: Words, *, paths: Sequence[str]) -> Done:

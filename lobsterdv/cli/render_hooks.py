@@ -69,7 +69,8 @@ def sent(report: OutgoingReport, words: Words) -> Done:
 
 
 def committed(report: CommitReport, session: Session) -> Done:
-    from lobsterdv.cli.outcome import complain, explain  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.outcome import explain  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.speech import complain  # noqa: PLC0415 - start-up time
 
     if not report.failures:
         return Done()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, duration, following, safe, short, table
 
 if TYPE_CHECKING:
-    from lobsterdv.cli.lineage import PageReport
     from lobsterdv.index.graph import Key, Link
     from lobsterdv.ops.lineage import ImpactReport, LineageReport
     from lobsterdv.ops.reproduce import ReproduceReport
@@ -190,6 +191,16 @@ def reproduced(report: ReproduceReport, words: Words) -> Done:
     return Done(report, report.failures, lines=lines, hints=hints, exit=report.exit_code)
 
 
-def reported(report: PageReport, words: Words) -> Done:
+@dataclass(frozen=True)
+class PageReport:
+    """The page that was written, and how much is on it."""
+
+    path: str
+    versions: int
+    links: int
+
+
+def reported(page: Path, shown: LineageReport, words: Words) -> Done:
+    report = PageReport(str(page), len(shown.versions), len(shown.links))
     said = f"{count(report.versions, 'version')}, {count(report.links, 'link')}"
     return Done(report, answer=[words.place(report.path)], lines=[f"{said}; open it in a browser"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import tempfile
 import time
@@ -55,7 +54,7 @@ def _remote(session: Session, remote: str) -> SelftestReport:
     from lobsterdv.stores.open import DirectoryPlace, open_store, parse_url  # noqa: PLC0415 - start-up time
 
     named = None if is_url(remote) or os.sep in remote else session.project().remote(remote)
-    place, prefix = parse_url(named.url if named else remote), f"selftest-{secrets.token_hex(8)}"
+    place, prefix = parse_url(named.url if named else remote), f"selftest-{os.urandom(8).hex()}"
     if isinstance(place, DirectoryPlace):
         folder = Path(session.folder) / place.path.expanduser() / prefix
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lobsterdv.cli.words import Words, quote
 from lobsterdv.formats.settings import EMBEDDED
@@ -70,3 +71,7 @@ class Situation:
         """The command as it was typed, with more options."""
         end = self.typed.index("--") if "--" in self.typed else len(self.typed)
         return " ".join(["lobsterdv", *map(quote, self.typed[:end]), *options, *map(quote, self.typed[end:])])
+
+
+Entry = Callable[[Any, Situation], list[Remedy]]
+"""What there is to type about one kind of error."""

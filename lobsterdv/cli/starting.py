@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,7 +48,7 @@ def init_command(session: Session, url: str | None, remote_name: str, yes: bool,
     if url is not None:
         check_remote(remote_name, url)  # before anything is written
     git, created = _repository(session, yes)
-    report = init(git, CONFIG_NAME, project_id=secrets.token_hex(16), staging=not no_stage, observer=session.observer)
+    report = init(git, CONFIG_NAME, project_id=os.urandom(16).hex(), staging=not no_stage, observer=session.observer)
     if url is not None:
         report = _with_remote(session, report, remote_name, url, staging=not no_stage)
     else:
@@ -102,8 +101,8 @@ def demo_command(session: Session, source: str | None, s3: bool) -> Done:
     share it again, clone, pull, go back, and prove every byte. Without FILE.h5ad it takes a sample that comes
     with scanpy. Nothing outside a temporary folder is touched.
     """
-    from lobsterdv.cli.outcome import say  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_demo import proof, told  # noqa: PLC0415 - start-up time
+    from lobsterdv.cli.speech import say  # noqa: PLC0415 - start-up time
     from lobsterdv.demo import Step, run_demo  # noqa: PLC0415 - start-up time
 
     def tell(step: Step) -> None:

@@ -74,7 +74,7 @@ def quote(text: str) -> str:
 
 def count(number: int, noun: str) -> str:
     """``1 file``, ``10,000 files``."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    plural = noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 

@@ -8,9 +8,10 @@ AWS's public price list; rates for large amounts, free tiers, taxes and contract
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any, Final
 
 from lobsterdv.errors import FormatError
@@ -21,6 +22,9 @@ MAX_PRICES_BYTES: Final = 1 << 20
 STANDARD: Final = "STANDARD"
 _MONITORED_BYTES: Final = 128 << 10  # smaller objects are not monitored, and pay nothing for it
 _LONGEST_TEXT: Final = 80
+_DEAREST: Final = 1e12  # more is a typing error, and sums of it would not be finite
+_CLASS: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_TIER: Final = re.compile(r"[A-Za-z]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ def parse_prices(data: bytes, *, what: str) -> Prices:
     classes = {
         name: ClassPrice(**_numbers(row, ClassPrice, what, name)) for name, row in _named(top, "classes", what).items()
     }
+    for name in (*classes, *_named(top, "restores", what)):
+        _check_name(name, _CLASS, "storage class", what)
     if STANDARD not in classes:
         raise FormatError(what, "it has no price of STANDARD")
     restores = {
@@ -115,10 +121,24 @@ def parse_prices(data: bytes, *, what: str) -> Prices:
         }
         for name, tiers in _named(top, "restores", what).items()
     }
+    for tiers in restores.values():
+        for name in tiers:
+            _check_name(name, _TIER, "restore tier", what)
     egress = _number(top.get("egress"), what, "egress")
-    return Prices(
-        _text(top, "date", what), _text(top, "region", what), _text(top, "currency", what), classes, restores, egress
-    )
+    return Prices(_day(top, what), _text(top, "region", what), _text(top, "currency", what), classes, restores, egress)
+
+
+def _check_name(name: str, pattern: re.Pattern[str], kind: str, what: str) -> None:
+    if not pattern.fullmatch(name):
+        raise FormatError(what, f"{name[:_LONGEST_TEXT]!r} is no {kind}")
+
+
+def _day(top: Mapping[str, Any], what: str) -> str:
+    text = _text(top, "date", what)
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise FormatError(what, f"`date` is not a day such as 2026-01-31: {text!r}") from None
 
 
 def _named(top: Mapping[str, Any], key: str, what: str) -> Mapping[str, Any]:
@@ -152,7 +172,7 @@ def _numbers(row: object, kind: type[ClassPrice] | type[RestorePrice], what: str
 
 
 def _number(value: object, what: str, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _DEAREST:
         raise FormatError(what, f"`{name}` is not a price")
     return float(value)
 

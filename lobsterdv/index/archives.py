@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
-from lobsterdv.digest import Digest
+from lobsterdv.digest import DIGEST_BYTES, Digest
 from lobsterdv.index.database import Index, UnreadableIndex
 
 if TYPE_CHECKING:
@@ -31,17 +31,23 @@ def load_archives(index: Index, store_id: str) -> dict[Digest, Kept]:
             rows = connection.execute(
                 "select version, state, until from archives where store_id = ?", (store_id,)
             ).fetchall()
-        kept = [Kept(Digest(version), cast("State", state), str(until)) for version, state, until in rows]
-    except (UnreadableIndex, ValueError, TypeError):
+    except UnreadableIndex:
         return {}
+    kept = (Kept(Digest(version), cast("State", state), str(until)) for version, state, until in rows if _is(version))
     return {row.version: row for row in kept if row.state in get_args(State)}
 
 
+def _is(version: object) -> bool:
+    """Whether what the index holds is a version: another's row is passed over, not all of them."""
+    return isinstance(version, bytes) and len(version) == DIGEST_BYTES
+
+
 def save_archives(index: Index, store_id: str, rows: Iterable[Kept], *, readable: Iterable[Digest] = ()) -> None:
-    """Remember these, and that ``readable`` ones are not archived (any more). Writes only what is news."""
-    known = load_archives(index, store_id)
-    news = [row for row in rows if known.get(row.version) != row]
-    gone = [version for version in readable if version in known]
+    """Remember these, and that ``readable`` ones that are not among them are not archived (any more). Of several rows
+    of one version the last counts. Writes only what is news."""
+    known, told = load_archives(index, store_id), {row.version: row for row in rows}
+    news = [row for row in told.values() if known.get(row.version) != row]
+    gone = [version for version in readable if version in known and version not in told]
     if not news and not gone:
         return
 

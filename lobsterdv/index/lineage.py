@@ -10,59 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from lobsterdv.digest import Digest
 from lobsterdv.events import Observer, Warned, silent
-from lobsterdv.formats.pointer import Pointer
-from lobsterdv.formats.runs import RunRecord
+from lobsterdv.index.news import News
 
 SCHEMA: Final = 1
 _BUSY_MS: Final = 30_000
-
-
-class CommitRow(NamedTuple):
-    """A commit that changed a pointer; ``at`` in seconds since 1970."""
-
-    oid: str
-    at: int
-    author: str
-    subject: str
-
-
-class ChangeRow(NamedTuple):
-    """A commit gave a dataset a pointer (git's blob id), or none; ``before`` are those its parents had."""
-
-    commit: CommitRow
-    dataset: str
-    blob: str | None
-    before: tuple[str, ...]
-
-
-class PushRow(NamedTuple):
-    """A remote's catalog says that it holds a version."""
-
-    remote: str
-    dataset: str
-    digest: Digest
-    at: str
-    record: Digest
-
-
-@dataclass
-class News:
-    """What there is to add. ``pointers`` by git's blob id and dataset; changes oldest first."""
-
-    pointers: dict[tuple[str, str], Pointer] = field(default_factory=dict)
-    changes: list[ChangeRow] = field(default_factory=list)
-    runs: list[tuple[Digest, RunRecord]] = field(default_factory=list)
-    pushes: list[PushRow] = field(default_factory=list)
 
 
 @dataclass
@@ -117,7 +76,7 @@ class Lineage:
     def rebuild(self, news: News, state: dict[str, str]) -> None:
         """Write everything into a new file, and put it in place. Raises OSError when that cannot be written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.tmp")
+        fresh = self.path.with_name(f"{self.path.name}.{os.urandom(4).hex()}.tmp")
         try:
             self._write(fresh, news, state)
             os.replace(fresh, self.path)  # a cache: what a crash loses is made again, so nothing is synced

@@ -12,8 +12,8 @@ from sqlite_utils import Database
 from lobsterdv.digest import Digest
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.formats.runs import RunRecord
-from lobsterdv.index.lineage import ChangeRow, News
 from lobsterdv.index.lineage_schema import MIGRATIONS
+from lobsterdv.index.news import ChangeRow, News
 
 
 def write(connection: sqlite3.Connection, news: News, state: Mapping[str, str], *, schema: int) -> None:

@@ -122,6 +122,16 @@ def digests_of(seen: Seen) -> Digests:
     return Digests(SeenFiles.of(seen.files).digests)
 
 
+def version_seen(index: Index, place: str) -> Digest | None:
+    """The version that was seen at ``place`` last; None when nothing, or nothing readable."""
+    try:
+        with index.reading() as connection:
+            row = connection.execute("select digest from seen where place = ?", (place,)).fetchone()
+        return None if row is None else Digest(row[0])
+    except (UnreadableIndex, ValueError, TypeError):
+        return None
+
+
 def load_seen(index: Index, place: str) -> Seen | None:
     """What was seen at ``place`` (an absolute path); None when nothing, or nothing readable."""
     try:

@@ -24,13 +24,15 @@ from lobsterdv.formats.listing import encode_listing, make_listing
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
 from lobsterdv.formats.yamlio import Value
 from lobsterdv.index.seen import Seen, save_seen
-from lobsterdv.ops.addition import Addition, prepare, take_in
+from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
 from lobsterdv.ops.gitfiles import ignore_dataset, stage
 from lobsterdv.ops.past_cache import InPlace, PastCache, past_cache
+from lobsterdv.ops.preparing import prepare
 from lobsterdv.ops.room import require_room_to_add
 from lobsterdv.ops.sharing import choose, give_back, not_shared, settle, share
+from lobsterdv.ops.taking_in import take_in
 from lobsterdv.ops.targets import by_dataset, check_targets
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, folding_collisions

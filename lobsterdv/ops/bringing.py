@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from lobsterdv.blobs.download import Trouble, fetch_contents
 from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.local_chunks import LocalChunks
+from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote, manifests, read_table
 from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import (
@@ -24,6 +26,7 @@ from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.table import Table
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Dataset
+from lobsterdv.ops.earlier import local_chunks
 from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 
 _CONTENTS = 1 << 16  # so many are asked for at a time: 50 MB of plans
@@ -46,17 +49,19 @@ def bring_parts(
     intake: Intake,
     *,
     progress: Callable[[int], None],
+    reused: Callable[[int], None] | None = None,
 ) -> dict[str, Brought | LobsterError]:
     """Bring the files at and below each of ``parts``, paths inside the dataset (the empty one: all of it), together.
 
     Any valid manifest will do, so what one of them cannot give is asked of the next. Each part fails alone, with
     MissingContent, CorruptContent or Archived when no manifest can give all of it, or NotTracked; what did arrive
-    stays. Raises RemoteError.
+    stays. ``reused`` is told of bytes that were taken from earlier versions here. Raises RemoteError.
     """
     done: dict[str, Brought | LobsterError] = {}
     problems: dict[str, LobsterError] = {}
     arrived: dict[bytes, int] = {}  # with one part the sums are enough: of a million files the digests weigh 150 MB
     files = size = 0
+    local: LocalChunks | None = None
     pointer = dataset.pointer
     offers = manifests(room, pointer.digest, name=dataset.path, is_directory=pointer.is_directory)
     try:
@@ -76,9 +81,20 @@ def bring_parts(
                     done[part] = error
             failed: dict[Digest, Trouble] = {}
             for contents in _lacking(project, Contents.of(table.contents), list(chosen.values())):
+                if local is None and any(c.size >= SMALL_BYTES and len(c.lengths) > 1 for c in contents):
+                    local = local_chunks(project, room, dataset, left)
+                before = local.reused_bytes if local else 0
                 failed |= fetch_contents(
-                    room, contents, intake, packable=pointer.is_directory, name=dataset.path, progress=progress
+                    room,
+                    contents,
+                    intake,
+                    packable=pointer.is_directory,
+                    name=dataset.path,
+                    progress=progress,
+                    local=local,
                 )
+                if local and reused:
+                    reused(local.reused_bytes - before)
                 new = [c for c in contents if c.digest not in failed]
                 files, size = files + len(new), size + sum(c.size for c in new)
                 if len(parts) > 1:

@@ -13,7 +13,8 @@ from lobsterdv.formats.layout import OBJECTS, manifest_key, object_key, segment_
 from lobsterdv.formats.manifest import objects_in, segments_in
 from lobsterdv.formats.record import Record
 from lobsterdv.index.archives import Kept
-from lobsterdv.ops.archives import sorted_out, told
+from lobsterdv.ops.archive_states import told
+from lobsterdv.ops.archives import sorted_out
 from lobsterdv.stores.base import Stat, Store
 
 _SEGMENTS: Final = 16
@@ -22,7 +23,12 @@ _SEGMENTS: Final = 16
 
 def kept_as(store: Store, records: Sequence[Record], *, jobs: int) -> dict[Digest, tuple[list[str], str]]:
     """By manifest: the classes of its objects, and whether some are archived, in words. What cannot be read is left
-    out. A GET a manifest, one list, and a HEAD of each archived object. Raises RemoteError."""
+    out. One list where all objects there are of one class and none is archived; else a GET a manifest, a second list,
+    and a HEAD of each archived object. Raises RemoteError."""
+    kinds = {(stat.storage_class, stat.archived) for stat in store.list(OBJECTS)}
+    if len(kinds) <= 1 and not any(is_archived for _, is_archived in kinds):
+        alike = [kind for kind, _ in kinds if kind]
+        return {record.manifest: (alike if record.pointer.size else [], "") for record in records}
     keys = list(workers.each(lambda record: _objects_of(store, record), records, jobs=jobs))
     wanted = {key for found in keys for key in found}
     stats = {stat.key: stat for stat in store.list(OBJECTS) if stat.key in wanted} if wanted else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from lobsterdv.blobs.remote import Remote, create_marker, read_marker
 from lobsterdv.errors import KeyMissing, NotARemote
@@ -27,7 +27,7 @@ def connect(project: Project, config: RemoteConfig, *, create: bool = False, job
     if marker is None:
         marker = read_marker(store)
         if marker is None and create:
-            marker = create_marker(store, store_id=secrets.token_hex(16))
+            marker = create_marker(store, store_id=os.urandom(16).hex())
         if marker is None:
             raise NotARemote(store.url, "nothing was pushed there yet", is_empty=True)
         save_marker(project.index, place, store.head(MARKER).etag, marker.store_id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lobsterdv.blobs.accounting import Sizes
-from lobsterdv.blobs.download import RANGE_BYTES
+from lobsterdv.blobs.ranges import RANGE_BYTES
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.remote_look import Filed, Named, named_by, read_catalogs
 from lobsterdv.blobs.tombstones import forgotten

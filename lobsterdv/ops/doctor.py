@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -111,7 +110,7 @@ def _cache(project: Project) -> Iterator[Finding]:
 def _links(root: Path, temp: Path, descriptor: int) -> list[str]:
     """The ways of placing a cached file in the work tree that work here."""
     working = []
-    name = root / f"{temps.PREFIX}doctor-{secrets.token_hex(6)}"
+    name = root / f"{temps.PREFIX}doctor-{os.urandom(6).hex()}"
     other = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, b"lobster")

@@ -22,7 +22,8 @@ from lobsterdv.errors import (
 from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.entries import Entry
-from lobsterdv.ops.archives import archived_error, note_readable
+from lobsterdv.ops.archive_states import note_readable
+from lobsterdv.ops.archives import archived_error
 from lobsterdv.ops.bringing import Brought, bring_parts
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
@@ -52,12 +53,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one remote gave."""
+    """What one remote gave: content of ``new_bytes``, of which ``reused_bytes`` did not travel: earlier versions here
+    hold the same chunks."""
 
     remote: str
     url: str
     datasets: int
     new_bytes: int
+    reused_bytes: int = 0
 
 
 @dataclass
@@ -181,10 +184,11 @@ def _bring_all(
     def progress(new_bytes: int) -> None:
         observer(Advanced("fetching", new_bytes))
 
+    reused: list[int] = []
     with Intake(project.cache, pack_bytes=_PACK_BYTES, keeps_whole=True) as intake:
 
         def bring(dataset: Dataset, at: Remote) -> dict[str, Brought | LobsterError]:
-            return bring_parts(project, at, dataset, parts[dataset], intake, progress=progress)
+            return bring_parts(project, at, dataset, parts[dataset], intake, progress=progress, reused=reused.append)
 
         light = [d for d in parts if d.pointer.size <= _TOGETHER_BYTES]
         heavy = [d for d in parts if d.pointer.size > _TOGETHER_BYTES]
@@ -212,7 +216,7 @@ def _bring_all(
             failed[selection] = outcome
     note_readable(project, room, readable)
     if served:
-        report.served.append(Served(name, room.url, served, new_bytes))
+        report.served.append(Served(name, room.url, served, new_bytes, sum(reused)))
     observer(Finished("fetching"))
     return failed
 

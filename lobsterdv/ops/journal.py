@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ def staging_folder(state: Path, place: Path) -> Path:
         target = place if place.is_dir() else parent
         if home.stat().st_dev != target.stat().st_dev:
             home = parent
-        stage = home / f"{_STAGE}{os.getpid()}-{secrets.token_hex(6)}"
+        stage = home / f"{_STAGE}{os.getpid()}-{os.urandom(6).hex()}"
         stage.mkdir(mode=0o700)
     return stage
 

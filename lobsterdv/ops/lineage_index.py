@@ -17,7 +17,8 @@ from lobsterdv.errors import FormatError
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.pointer import SUFFIX, parse_pointer
 from lobsterdv.git_history import is_behind, steps, tips
-from lobsterdv.index.lineage import ChangeRow, CommitRow, Lineage, News, PushRow
+from lobsterdv.index.lineage import Lineage
+from lobsterdv.index.news import ChangeRow, CommitRow, News, PushRow
 from lobsterdv.index.pushed import Pushed, load_all_pushed, load_pushed, save_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project

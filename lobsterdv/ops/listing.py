@@ -14,7 +14,7 @@ from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.index.seen import load_seen
-from lobsterdv.ops.archives import remembered, told
+from lobsterdv.ops.archive_states import remembered, told
 from lobsterdv.ops.classes import kept_as
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lobsterdv.errors import NotARemote, Refused
-from lobsterdv.formats.layout import LOCKS, MARKS
+from lobsterdv.formats.layout import LOCKS, MARKER, MARKS
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.stores.base import Stat
 from lobsterdv.stores.bucket import replication
@@ -50,10 +50,13 @@ def replicate(project: Project, name: str | None, *, to: str, role: str, dry_run
     """Write the configuration, merged with the rules of others: versioning on both sides, our prefix alone, no delete
     markers. Without a ``role`` nothing is written and the policies that one needs are in the report.
 
-    May be repeated. Raises Refused for what cannot be a target, RemoteError.
+    May be repeated. Raises Refused for what cannot be a target, and for a bucket whose KMS key S3 would not copy with;
+    RemoteError.
     """
     store, target_bucket, report = _begun(project, name, to, role, dry_run or not role)
     source = store.options.bucket
+    if replication.has_kms_key(store):
+        raise Refused(report.remote, "S3 does not copy what its KMS key encrypts by such a rule", "kms-replica")
     report.trust_policy = replication.trust_policy()
     report.role_policy = replication.role_policy(source, report.prefix, target_bucket)
     target = store.beside(target_bucket)
@@ -75,7 +78,10 @@ def replicate(project: Project, name: str | None, *, to: str, role: str, dry_run
 
 
 def verify_replica(project: Project, name: str | None, *, to: str) -> ReplicateReport:
-    """Compare both sides by their listings: keys, sizes, ETags where these hash the content. Writes nothing."""
+    """Compare both sides by their listings: keys, sizes, ETags where these hash the content. Writes nothing.
+
+    A second remote of its own right (``remote sync`` makes one) has a marker of its own: that there is one is enough.
+    """
     store, target_bucket, report = _begun(project, name, to, "", True)
     report.verified = True
     target = store.beside(target_bucket)
@@ -84,6 +90,8 @@ def verify_replica(project: Project, name: str | None, *, to: str) -> ReplicateR
     there = (Stat(stat.key[cut:], stat.size, stat.modified, stat.etag) for stat in target.list(report.prefix))
     try:
         for key, why in replication.differences(iter(counted), there):
+            if key == MARKER and why != replication.MISSING:
+                continue
             report.lack += 1
             if report.lack <= _FEW:
                 report.lacking.append(Lacking(key, why))

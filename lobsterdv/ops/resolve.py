@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lobsterdv.digest import Digest, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent, NotTracked
 from lobsterdv.formats.entries import Entries, Entry, EntryType
 from lobsterdv.formats.listing import Listing, digest_of_listing, encode_listing
 from lobsterdv.formats.pointer import Pointer
-from lobsterdv.formats.table import Table
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Dataset
 from lobsterdv.paths import SafeRelPath
+
+if TYPE_CHECKING:
+    from lobsterdv.formats.table import Table
 
 
 def entries_of(project: Project, name: str, pointer: Pointer, *, tables: Iterable[Table] = ()) -> Sequence[Entry]:

@@ -18,7 +18,8 @@ from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.contents import Contents, StoredObject
 from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.prices import Prices
-from lobsterdv.ops.archives import Archive, look_at, note
+from lobsterdv.ops.archive_states import note
+from lobsterdv.ops.archives import Archive, look_at
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select

@@ -21,6 +21,7 @@ from lobsterdv.errors import ContentError, FormatError, LobsterError, Refused, U
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.pointer import SUFFIX, parse_pointer
 from lobsterdv.git import Git
+from lobsterdv.git_reach import reachable, worktrees
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import PATTERN, dataset_of
 from lobsterdv.worktree.links import linked_digest
@@ -123,11 +124,11 @@ def _read(roots: Roots, tenant: Tenant, project: Project, environment: Mapping[s
     if tenant.project not in roots.projects:
         roots.projects.append(tenant.project)
     first = Git(tenant.git_dir, tenant.git_dir, tenant.git_dir, {**environment, "GIT_DIR": str(tenant.git_dir)})
-    past = {} if elsewhere else first.reachable(PATTERN)
+    past = {} if elsewhere else reachable(first, PATTERN)
     for blob, data in first.read(past).items():
         _note(roots, data, past[blob], current=False)
     own = [project.root] if tenant.git_dir == project.git.common_dir else []
-    for place in dict.fromkeys([*own, *first.worktrees()]):
+    for place in dict.fromkeys([*own, *worktrees(first)]):
         if elsewhere and place == project.root:
             continue
         if not place.is_dir():

@@ -14,7 +14,7 @@ from lobsterdv.formats.entries import Entries, EntryType
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
 from lobsterdv.index.rows import SeenFile, SeenFiles
 from lobsterdv.index.seen import Seen, digests_of, load_seen, save_seen
-from lobsterdv.ops.archives import remembered, told
+from lobsterdv.ops.archive_states import remembered, told
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, enclosing, place_of, select, work_pointers
 from lobsterdv.ops.journal import interrupted

@@ -6,14 +6,12 @@ and the next sync goes on from them. The second remote is never read from, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lobsterdv import workers
 from lobsterdv.blobs.handing_on import hand_on
 from lobsterdv.blobs.heads import Heads
-from lobsterdv.blobs.remote import Remote, read_document, read_marker, retired
-from lobsterdv.blobs.tombstones import forgotten
+from lobsterdv.blobs.remote import Remote, read_marker
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import (
     ContentError,
@@ -28,22 +26,16 @@ from lobsterdv.errors import (
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started
 from lobsterdv.formats.layout import (
-    CATALOG,
     FORGOTTEN,
-    PROJECT_ID,
-    manifest_key,
     name_in_key,
     object_key,
-    record_in_key,
     run_key,
-    segment_key,
 )
-from lobsterdv.formats.manifest import objects_in, segments_in
-from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.formats.table import StoredObject
 from lobsterdv.formats.yamlio import MAX_BYTES
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
+from lobsterdv.ops.difference import Difference, Entry, difference, needs
 from lobsterdv.ops.placing import put_document
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.stores.server_copy import share_server
@@ -84,16 +76,6 @@ class SyncReport:
     failures: list[Failure] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A catalog record and its bytes; what its manifest names is read when it is its turn."""
-
-    project: str
-    key: str
-    record: Record
-    data: bytes
-
-
 @uses_cache
 def sync(
     project: Project, source: str, target: str, *, dry_run: bool = False, jobs: int | None = None, observer: Observer
@@ -109,11 +91,10 @@ def sync(
     room = connect(project, one, jobs=jobs)
     report = SyncReport(one.name, room.url, other.name, other.url, dry_run)
     if dry_run:
-        marker = read_marker(project.store(other))
-        if marker is None:
-            return _counted(room, None, report)
-        away = Remote(project.store(other), project.cache, marker, jobs or other.number("concurrency"))
-        return _counted(room, away, report)
+        store = project.store(other)
+        marker = read_marker(store)
+        there = None if marker is None else Remote(store, project.cache, marker, jobs or other.number("concurrency"))
+        return _counted(room, there, report, directly=share_server(room.store, store))
     away = connect(project, other, create=True, jobs=jobs)
     _Sync(room, away, report, observer).run()
     return report
@@ -133,13 +114,13 @@ class _Sync:
     def run(self) -> None:
         room, away, report = self._room, self._away, self._report
         report.tombstones = self._bring_documents(FORGOTTEN)
-        there = _listed(away)
-        todo = _todo(room, away, there, report)
-        self._observer(Started("syncing", total_items=len(todo)))
+        found = difference(room, away)
+        _tell(report, found)
+        self._observer(Started("syncing", total_items=len(found.lacking)))
         report.runs = self._bring_documents(_RUNS)
-        for entry, is_named in todo:
+        for entry in found.lacking:
             try:
-                self._bring(entry, there if is_named else None)
+                self._bring(entry, found.there if entry.is_named else None)
             except (ContentError, FormatError, KeyMissing) as error:
                 report.failures.append(Failure(entry.record.path, _as_content(entry, room, error)))
             except RemoteError:
@@ -148,8 +129,8 @@ class _Sync:
                 report.failures.append(Failure(entry.record.path, error))
         self._observer(Finished("syncing"))
 
-    def _bring(self, entry: _Entry, there: dict[str, int] | None) -> None:
-        objects, documents = _needs(self._room, entry)
+    def _bring(self, entry: Entry, there: dict[str, int] | None) -> None:
+        objects, documents = needs(self._room, entry)
         moved = [0, 0]
         for _ in range(_TRIES):
             if there is None:
@@ -172,7 +153,7 @@ class _Sync:
             raise Unreachable(self._away.url, "sync", f"what {entry.record.path} consists of does not stay there")
         self._report.versions.append(_row(entry, *moved))
 
-    def _bring_object(self, item: StoredObject, entry: _Entry) -> StoredObject:
+    def _bring_object(self, item: StoredObject, entry: Entry) -> StoredObject:
         key = object_key(item.digest)
         by_server = hand_on(
             self._room.store, self._away.store, key, item.digest, item.size,
@@ -205,17 +186,17 @@ class _Sync:
         return True
 
 
-def _counted(room: Remote, away: Remote | None, report: SyncReport) -> SyncReport:
-    """A dry run: what a sync would bring. Nothing is written, not even a marker."""
-    there = _listed(away) if away else {}
-    have = set(there)
+def _counted(room: Remote, away: Remote | None, report: SyncReport, *, directly: bool) -> SyncReport:
+    """A dry run: what a sync would bring, ``directly`` by the server. Nothing is written, not even a marker."""
+    found = difference(room, away)
+    _tell(report, found)
+    have = set(found.there)
     for prefix, attribute in ((_RUNS, "runs"), (FORGOTTEN, "tombstones")):
         known = {stat.key for stat in away.store.list(prefix)} if away else set()
         setattr(report, attribute, sum(stat.key not in known for stat in room.store.list(prefix)))
-    directly = away is not None and share_server(room.store, away.store)
-    for entry, _ in _todo(room, away, there, report):
+    for entry in found.lacking:
         try:
-            objects, _ = _needs(room, entry)
+            objects, _ = needs(room, entry)
         except (ContentError, FormatError, KeyMissing) as error:
             report.failures.append(Failure(entry.record.path, _as_content(entry, room, error)))
             continue
@@ -227,93 +208,16 @@ def _counted(room: Remote, away: Remote | None, report: SyncReport) -> SyncRepor
     return report
 
 
-def _todo(room: Remote, away: Remote | None, there: dict[str, int], report: SyncReport) -> list[tuple[_Entry, bool]]:
-    """The records to bring, oldest first, and whether the second remote has the record, but not all behind it."""
-    gone = forgotten(room) | (forgotten(away) if away else set())
-    entries = _entries(room, report)
-    retired_there = {
-        (project, name)
-        for project in {entry.project for entry in entries}
-        for name in (retired(away, project) if away else ())
-    }
-    todo = []
-    for entry in entries:
-        is_named = entry.key in there
-        if entry.record.pointer.digest in gone:
-            report.forgotten += 1
-        elif not is_named and (entry.project, name_in_key(entry.key, what=entry.key)) in retired_there:
-            report.retired += 1
-        elif is_named and _is_whole(room, entry, there):
-            report.present += 1
-        else:
-            todo.append((entry, is_named))
-    return todo
+def _tell(report: SyncReport, found: Difference) -> None:
+    report.present, report.forgotten, report.retired = found.present, found.forgotten, found.retired
+    report.failures += found.failures
 
 
-def _entries(room: Remote, report: SyncReport) -> list[_Entry]:
-    keys = []
-    for stat in room.store.list(CATALOG):
-        project, _, _ = stat.key.removeprefix(CATALOG).partition("/")
-        if PROJECT_ID.fullmatch(project) and record_in_key(stat.key, project) is not None:
-            keys.append((project, stat.key))
-
-    def read(item: tuple[str, str]) -> _Entry | Failure | None:
-        project, key = item
-        try:
-            data = room.store.read_whole(key, limit=MAX_RECORD_BYTES)
-            record = parse_record(data, what=key)
-        except (KeyMissing, FormatError, CorruptContent) as error:
-            return Failure(key, error)
-        if digest_of(data) != name_in_key(key, what=key):
-            return Failure(key, CorruptContent(key, room.url, key.rpartition("/")[2], str(digest_of(data))))
-        return None if record is None else _Entry(project, key, record, data)
-
-    found = list(workers.each(read, keys, jobs=room.jobs))
-    report.failures += [item for item in found if isinstance(item, Failure)]
-    return sorted((e for e in found if isinstance(e, _Entry)), key=lambda entry: (entry.record.at, entry.key))
-
-
-def _needs(room: Remote, entry: _Entry) -> tuple[list[StoredObject], list[tuple[str, bytes]]]:
-    """The objects of a version, and its segments and then its manifest with their keys. Verified."""
-    pointer = entry.record.pointer
-    key = manifest_key(pointer.digest, entry.record.manifest)
-    stored = read_document(room, key, entry.record.manifest, name=f"the manifest of {entry.record.path}")
-    objects = list(objects_in(stored, "manifest", what=key))
-    documents = []
-    for digest in segments_in(stored, what=key):
-        part_key = segment_key(digest)
-        part = read_document(room, part_key, digest, name=f"a segment of {entry.record.path}")
-        objects += objects_in(part, "segment", what=part_key)
-        documents.append((part_key, part))
-    return list(dict.fromkeys(objects)), [*documents, (key, stored)]
-
-
-def _is_whole(room: Remote, entry: _Entry, there: dict[str, int]) -> bool:
-    """Whether the second remote listed everything that a record it has names."""
-    try:
-        objects, documents = _needs(room, entry)
-    except (ContentError, FormatError, KeyMissing):
-        return True  # not from here
-    return all(there.get(object_key(item.digest)) == item.size for item in objects) and all(
-        there.get(key) == len(data) for key, data in documents
-    )
-
-
-def _listed(away: Remote) -> dict[str, int]:
-    """What lies at a remote and can be read, with sizes: some 200 bytes of memory a key."""
-    prefixes: Sequence[str] = ("objects/", "segments/", "manifests/", CATALOG)
-    return {stat.key: stat.size for prefix in prefixes for stat in away.store.list(prefix) if not stat.archived}
-
-
-def _as_content(entry: _Entry, room: Remote, error: LobsterError) -> LobsterError:
+def _as_content(entry: Entry, room: Remote, error: LobsterError) -> LobsterError:
     if isinstance(error, KeyMissing):
         return MissingContent(entry.record.path, str(entry.record.pointer.digest), room.url)
     return error
 
 
-def _row(entry: _Entry, objects: int, size: int) -> SyncedVersion:
+def _row(entry: Entry, objects: int, size: int) -> SyncedVersion:
     return SyncedVersion(entry.project, entry.record.path, entry.record.pointer.digest, objects, size)
-
-
-def total_objects(rows: Iterable[SyncedVersion]) -> int:
-    return sum(row.new_objects for row in rows)

@@ -4,7 +4,6 @@ a derived tree. Made atomically, checked every time they are given out, and rebu
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +44,7 @@ def _is_right(project: Project, view: Path, digest: Digest) -> bool:
 
 
 def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Digest, *, is_directory: bool) -> None:
-    stage = view.parent / f".making-{os.getpid()}-{secrets.token_hex(6)}"
+    stage = view.parent / f".making-{os.getpid()}-{os.urandom(6).hex()}"
     started_ns = int(project.now() * 1e9)
     files: dict[str, SeenFile] = {}
     try:
@@ -62,7 +61,7 @@ def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Diges
                 else:
                     files[entry.path] = _put_file(project, path, entry, name=view.name)
             if _is_folder(view):
-                old = view.parent / f".old-{os.getpid()}-{secrets.token_hex(6)}"
+                old = view.parent / f".old-{os.getpid()}-{os.urandom(6).hex()}"
                 view.rename(old)
                 shutil.rmtree(old, ignore_errors=True)
             stage.rename(view)

@@ -31,17 +31,18 @@ class Window:
 def split(
     filed: Iterable[Filed], window: Window, *, named: Collection[Digest], now: float
 ) -> tuple[list[Filed], list[Filed]]:
-    """Records in use, and the others, oldest first. ``named`` versions are in use whatever their age; ``now`` is
-    seconds since 1970. Pure."""
+    """Records in use, and the others, oldest first. ``named`` versions are in use whatever their age, and so are those
+    whose time cannot be read; ``now`` is seconds since 1970. Pure."""
     rows = sorted(filed, key=_order, reverse=True)
     newest: dict[tuple[str, str], list[Digest]] = {}
     used, others = [], []
     for row in rows:
         record = row.record
         latest = newest.setdefault((row.project_id, str(record.path)), [])
-        if record.pointer.digest not in latest and len(latest) < max(window.versions, 1):
+        at = _seconds(record.at)
+        if at < _NO_TIME and record.pointer.digest not in latest and len(latest) < max(window.versions, 1):
             latest.append(record.pointer.digest)
-        is_recent = now - _seconds(record.at) <= window.days * DAY_S
+        is_recent = now - at <= window.days * DAY_S
         if record.pointer.digest in latest or record.pointer.digest in named or is_recent:
             used.append(row)
         else:
@@ -64,8 +65,8 @@ def named_at_tips(project: Project) -> set[Digest]:
     return found
 
 
-def _order(row: Filed) -> tuple[str, Digest]:
-    return row.record.at.removesuffix("Z"), row.name
+def _order(row: Filed) -> tuple[float, Digest]:
+    return _seconds(row.record.at), row.name
 
 
 def _seconds(at: str) -> float:

@@ -8,7 +8,7 @@ at its first refusal and left out from then on.
 from __future__ import annotations
 
 import base64
-import secrets
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,8 +18,9 @@ from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, N
 from lobsterdv.stores.base import RESTORING, Stat
 from lobsterdv.stores.capabilities import Capabilities
 from lobsterdv.stores.keys import check_prefix
-from lobsterdv.stores.s3_calls import DELETE, LIST, READ, WRITE, S3Calls
+from lobsterdv.stores.s3_calls import DELETE, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
+from lobsterdv.stores.s3_list import listed
 from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
 from lobsterdv.stores.s3_read import take_range, take_whole
 from lobsterdv.stores.s3_tiers import S3Tiers, class_of, restored_until
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
         CopyObjectRequestTypeDef,
         GetObjectOutputTypeDef,
         GetObjectRequestTypeDef,
-        ListObjectsV2OutputTypeDef,
-        ListObjectsV2RequestTypeDef,
         PutObjectRequestTypeDef,
     )
 
@@ -130,16 +129,7 @@ class S3Store:
     def list(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
         """As Store promises. What a server gives although it was not asked for is left out."""
         check_prefix(prefix)
-        cut = len(self._calls.prefix)
-        for page in self._pages(prefix, after):
-            for entry in page.get("Contents", []):
-                key = entry["Key"][cut:]
-                # Consoles make "folders": empty values whose key ends in a slash.
-                if not key.startswith(prefix) or key <= after or key.endswith("/"):
-                    continue
-                kind, modified = class_of(entry), entry["LastModified"].timestamp()
-                etag, away = entry.get("ETag", "").strip('"'), kind in ARCHIVES
-                yield Stat(key, entry["Size"], modified, etag, away, storage_class=kind)
+        return listed(self._calls, prefix, after=after)
 
     def delete(self, key: str) -> None:
         calls = self._calls
@@ -153,7 +143,7 @@ class S3Store:
     def clock(self) -> float:
         """From the Date of the latest answer; a server that gives none is asked through a value of its own."""
         if self._calls.date is None:
-            key = f"locks/clock-{secrets.token_hex(8)}"
+            key = f"locks/clock-{os.urandom(8).hex()}"
             self.put(key, b"")
             try:
                 return self._calls.date or self.head(key).modified
@@ -277,22 +267,6 @@ class S3Store:
                 answer["Body"].close()
                 broken = scrubbed(str(error))
         raise Unreachable(self.url, READ, f"{key} broke off {self.options.attempts} times: {broken}")
-
-    def _pages(self, prefix: str, after: str) -> Iterator[ListObjectsV2OutputTypeDef]:
-        request: ListObjectsV2RequestTypeDef = {"Bucket": self._calls.bucket, "Prefix": self._calls.prefix + prefix}
-        if after:
-            request["StartAfter"] = self._calls.prefix + after
-        while True:
-            page = self._calls.ask(LIST, prefix, lambda client: client.list_objects_v2(**request))
-            if "IsTruncated" not in page:
-                raise self._calls.not_s3(LIST)
-            yield page
-            if not page["IsTruncated"]:
-                return
-            token = page.get("NextContinuationToken", "")
-            if not token or token == request.get("ContinuationToken"):
-                raise Unreachable(self.url, LIST, "the server broke a list off and does not say how to go on")
-            request["ContinuationToken"] = token
 
     def _reason(self, key: str, error: LobsterError) -> LobsterError:
         """What a one-byte GET says of a HEAD that was refused; ``error`` when it says no more."""

@@ -30,7 +30,8 @@ DELETE = "s3:DeleteObject"
 
 class S3Calls:
     """Used by every thread of a store. ``sends_*`` is what the server was not seen to refuse, so far; ``date`` the time
-    of its latest answer by its own clock; ``keeps_versions`` whether the latest write became a version of its own."""
+    of its latest answer by its own clock, ``server`` what it calls itself; ``keeps_versions`` whether the latest write
+    became a version of its own."""
 
     def __init__(self, options: S3Options, *, client: S3Client | None, credentials: S3Credentials | None) -> None:
         self.options = options
@@ -47,6 +48,7 @@ class S3Calls:
         self._connecting = threading.Lock()
         self._bucket_seen = False
         self.date: float | None = None
+        self.server = ""
         self.keeps_versions = False
 
     def key(self, key: str) -> str:
@@ -79,10 +81,11 @@ class S3Calls:
         return self.note_date(call(client))
 
     def note_date(self, answer: T) -> T:
-        """What every answer tells besides: the server's clock."""
+        """What every answer tells besides: the server's clock, and its name."""
         if isinstance(answer, dict):
-            facts = answer.get("ResponseMetadata", {})
-            told = facts.get("HTTPHeaders", {}).get("date", "")
+            headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            self.server = headers.get("server", self.server)
+            told = headers.get("date", "")
             if told:
                 try:
                     self.date = parsedate_to_datetime(told).timestamp()

@@ -36,8 +36,11 @@ def tier_rules_in(rules: Sequence[Rule], *, prefix: str) -> list[TierRule]:
     for rule in rules:
         both = rule.get("Filter", {}).get("And", {})
         tags, moves = both.get("Tags", []), rule.get("Transitions", [])
-        is_ours = str(rule.get("ID", "")).startswith(f"{RULE_NAME}-tier-") and rule.get("Status") == "Enabled"
-        if not is_ours or len(tags) != 1 or len(moves) != 1 or not str(both.get("Prefix", "")).startswith(prefix):
+        if rule.get("Status") != "Enabled" or len(tags) != 1 or len(moves) != 1:
+            continue
+        if rule.get("ID") != _name(f"tier-{moves[0].get('StorageClass')}", prefix):
+            continue  # somebody else's, or ours for another remote in this bucket
+        if not str(both.get("Prefix", "")).startswith(prefix):
             continue
         tag = tags[0]["Key"], tags[0]["Value"]
         found.append(TierRule(both["Prefix"][len(prefix) :], tag, moves[0]["StorageClass"], moves[0].get("Days", 0)))

@@ -68,6 +68,7 @@ def _copy(source: S3Store, target: S3Store, key: str) -> None:
         "Bucket": target.calls.bucket,
         "Key": target.calls.key(key),
         "CopySource": _source(source, key),
+        "TaggingDirective": "REPLACE",  # a tag that sends the original to an archive is no property of the copy
     }
     target.options.add_storage(request, key)
     if target.calls.sends_checksums:

@@ -12,11 +12,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobsterdv.blobs import download
+from lobsterdv.blobs import ranges
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.cutting import BLOCK_BYTES
-from lobsterdv.blobs.download import GAP_BYTES, RANGE_BYTES, fetch_contents, pieces_of, plan_ranges
+from lobsterdv.blobs.download import fetch_contents
 from lobsterdv.blobs.intake import Intake
+from lobsterdv.blobs.ranges import GAP_BYTES, RANGE_BYTES, pieces_of, plan_ranges
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.sending import SHARED_BELOW_BYTES, Wanted, groups
 from lobsterdv.chunker import cut_lengths
@@ -283,7 +284,7 @@ def test_compressed_objects_are_read_through_the_same_table(
         {k: memoryview(v) for k, v in encode_table(Table((), (content,))).items()}, what="table"
     ).contents
     assert again == content and sum(content.stored_lengths) < len(TEXT) / 2
-    monkeypatch.setattr(download, "RANGE_BYTES", 20_000)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 20_000)
     cache, failed = fetch(here, [again], tmp_path / "there")
     assert failed == {} and cache.read_small(content.digest, name="n") == TEXT
     whole = b"".join(store.read_whole(object_key(e.object.digest), limit=1 << 30) for e in content.extents)
@@ -359,21 +360,21 @@ def lost(tmp_path: Path) -> Remote:
 def test_what_arrived_of_a_large_file_is_not_fetched_again(
     lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[int, int], bytes]
 ) -> None:
-    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 1 << 20)
     data = make(10 << 20, 1)
     contents, sent = send(lost, [data])
-    ranges = len(plan_ranges(contents))
-    cache = interrupted(lost, contents, tmp_path / "there", after=ranges - 2)
+    count = len(plan_ranges(contents))
+    cache = interrupted(lost, contents, tmp_path / "there", after=count - 2)
     left = list((tmp_path / "there" / "tmp").iterdir())
     assert len(left) == 1 and not cache.has(contents[0].digest)
     again, failed = fetch(lost, contents, tmp_path / "there")
     assert failed == {} and again.read_small(contents[0].digest, name="n") == data
-    assert isinstance(lost.store, Lost) and lost.store.bytes_read <= 3 * sent.new_bytes / ranges
+    assert isinstance(lost.store, Lost) and lost.store.bytes_read <= 3 * sent.new_bytes / count
     assert not list((tmp_path / "there" / "tmp").iterdir())
 
 
 def test_whole_files_that_arrived_are_kept(lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "RANGE_BYTES", 400_000)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 400_000)
     files = [noise(300_000, n) for n in range(5)] + [noise(3000, n) for n in range(5)]
     contents, _ = send(lost, files)
     interrupted(lost, contents, tmp_path / "there", after=3)
@@ -387,7 +388,7 @@ def test_whole_files_that_arrived_are_kept(lost: Remote, tmp_path: Path, monkeyp
 def test_what_is_wrong_in_what_was_left_is_fetched(
     lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 1 << 20)
     data = noise(10 << 20, 1)
     contents, _ = send(lost, [data])
     interrupted(lost, contents, tmp_path / "there", after=5)
@@ -400,7 +401,7 @@ def test_what_is_wrong_in_what_was_left_is_fetched(
 
 
 def test_two_leftovers_of_one_file_and_a_liar(lost: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "RANGE_BYTES", 1 << 20)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 1 << 20)
     data = noise(10 << 20, 1)
     contents, _ = send(lost, [data])
     interrupted(lost, contents, tmp_path / "there", after=5)

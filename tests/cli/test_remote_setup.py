@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from lobsterdv.stores.bucket import probing
 from tests.cli.conftest import Desk
-from tests.servers import Server
+from tests.server import Server
 
 BLOCKED = dict.fromkeys(["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Desk
-from tests.servers import Server
+from tests.server import Server
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from lobsterdv.ops.selftest import selftest_remote
 from lobsterdv.stores.memory import MemoryStore
 from tests.cli.conftest import Desk
-from tests.servers import Server
+from tests.server import Server
 
 
 def everything(folder: Path) -> set[str]:

@@ -41,6 +41,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_counts_and_digests() -> None:
     assert (count(1, "file"), count(10_000, "file"), count(2, "entry")) == ("1 file", "10,000 files", "2 entries")
+    assert (count(4, "key"), count(2, "day")) == ("4 keys", "2 days")
     assert short("blake3:0123456789abcdef") == "0123456789ab"
 
 

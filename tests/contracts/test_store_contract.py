@@ -18,7 +18,7 @@ from lobsterdv.errors import CorruptContent, KeyMissing, UsageError
 from lobsterdv.stores.base import Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
-from tests.servers import Server
+from tests.server import Server
 
 MIB = 1 << 20
 STORES = [

@@ -19,7 +19,7 @@ from lobsterdv.stores.s3_client import connect
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
 from tests.damage.killing import Nursery, Said
 from tests.ops.lab import Lab
-from tests.servers import Server, free_ports
+from tests.server import Server, free_ports
 
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:%s","Resource":"*"}]}'
 

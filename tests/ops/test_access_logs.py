@@ -15,7 +15,7 @@ from lobsterdv.ops.access_logs import enable_logging, logs
 from lobsterdv.stores.bucket.logging import LogTarget, log_statement, log_target
 from lobsterdv.stores.s3 import S3Store
 from tests.ops.lab import Lab
-from tests.servers import Server
+from tests.server import Server
 
 LINE = (
     "owner bucket [{at}] 192.0.2.3 {user} ID {operation} {key} "

@@ -187,11 +187,11 @@ def test_a_file_that_changes_meanwhile(lab: Lab, size: int, in_directory: bool) 
 
 
 def test_a_file_that_disappears_meanwhile_fails_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lobsterdv.ops import addition
+    from lobsterdv.ops import preparing
 
     lab.write("gone/a", "1")
     lab.write("stays/a", "1")
-    real = addition.scan
+    real = preparing.scan
 
     def scan(root: Path, **options: object) -> object:
         found = real(root, **options)  # type: ignore[arg-type]
@@ -199,7 +199,7 @@ def test_a_file_that_disappears_meanwhile_fails_alone(lab: Lab, monkeypatch: pyt
             (root / "a").unlink()
         return found
 
-    monkeypatch.setattr(addition, "scan", scan)
+    monkeypatch.setattr(preparing, "scan", scan)
     report = lab.try_add("gone", "stays")
     assert [row.path for row in report.added] == ["stays"]
     assert [(f.path, type(f.error)) for f in report.failures] == [("gone", ChangedMeanwhile)]

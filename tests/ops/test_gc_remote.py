@@ -18,7 +18,7 @@ from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, checked, error_of
 from tests.ops.remote_life import DAY, START, Years, collect, dangling, look
 from tests.ops.watching import Call, WatchedStore
-from tests.servers import Server
+from tests.server import Server
 
 
 @pytest.fixture

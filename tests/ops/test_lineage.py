@@ -462,7 +462,8 @@ def large_graph(path: Path, count: int, deep: int) -> None:
     """``count`` versions: a chain of ``deep`` steps, one with ``deep`` children, and a forest of small trees."""
     from lobsterdv.digest import digest_of
     from lobsterdv.formats.pointer import Input, Pointer
-    from lobsterdv.index.lineage import ChangeRow, CommitRow, Lineage, News
+    from lobsterdv.index.lineage import Lineage
+    from lobsterdv.index.news import ChangeRow, CommitRow, News
     from lobsterdv.paths import safe_path
 
     keys = [graph_key(number) for number in range(count)]

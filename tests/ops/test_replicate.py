@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from lobsterdv.ops.sync import sync
 from lobsterdv.stores.bucket import replication
 from lobsterdv.stores.s3 import S3Store
 from tests.ops.lab import Lab
-from tests.servers import Server
+from tests.server import Server
 
 ROLE = "arn:aws:iam::123456789012:role/copies"
 
@@ -79,13 +80,16 @@ def test_verify_tells_what_the_replica_lacks(pair: tuple[Lab, str, str], moto: S
     assert before.lack == before.compared > 3 and {row.why for row in before.lacking} == {"missing"}
     sync(lab.project, "a", "b", observer=silent)
     after = verify_replica(lab.project, "a", to=f"s3://{other}")
-    assert [row.key for row in after.lacking] == ["lobsterdv.json"], "each remote has an id of its own"
+    assert after.lack == 0, "each remote has a marker of its own, and that is no difference"
     there = lab.project.store(lab.project.remote("b"))
     assert isinstance(there, S3Store)
     victim = next(stat for stat in there.list("objects/"))
     there.put(victim.key, b"\0" * victim.size)
     worse = verify_replica(lab.project, "a", to=f"s3://{other}")
-    assert ("different etag" in {row.why for row in worse.lacking}) and worse.lack == 2
+    assert [(row.key, row.why) for row in worse.lacking] == [(victim.key, "different etag")]
+    there.delete("lobsterdv.json")
+    worst = verify_replica(lab.project, "a", to=f"s3://{other}")
+    assert {row.key for row in worst.lacking} == {victim.key, "lobsterdv.json"}
 
 
 def test_what_cannot_be_a_target_is_refused(pair: tuple[Lab, str, str]) -> None:
@@ -93,3 +97,13 @@ def test_what_cannot_be_a_target_is_refused(pair: tuple[Lab, str, str]) -> None:
     for to in (f"s3://{one}", "s3://other/prefix", "/folder"):
         with pytest.raises(Refused):
             replicate(lab.project, "a", to=to, role=ROLE)
+
+
+def test_a_bucket_with_a_kms_key_is_refused_for_S3_would_copy_nothing(pair: tuple[Lab, str, str], moto: Server) -> None:
+    lab, one, other = pair
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    moto.client.put_bucket_encryption(Bucket=one, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    with pytest.raises(Refused) as caught:
+        replicate(lab.project, "a", to=f"s3://{other}", role=ROLE)
+    assert caught.value.code == "kms-replica"
+    assert "Status" not in moto.client.get_bucket_versioning(Bucket=one)

@@ -17,7 +17,7 @@ from lobsterdv.ops.sync import SyncReport, sync
 from lobsterdv.stores.memory import MemoryStore
 from lobsterdv.stores.server_copy import copy_on_server
 from tests.ops.lab import Lab
-from tests.servers import Server
+from tests.server import Server
 
 MIB = 1 << 20
 OLD, NEW = random.Random(1).randbytes(50_000), random.Random(2).randbytes(60_000)
@@ -185,3 +185,12 @@ def test_the_server_copies_between_two_remotes_of_a_project(lab: Lab, moto: Serv
     lab.push()
     report = run(lab)
     assert report.sent_bytes == 0 and report.copied_bytes == report.versions[0].new_bytes > 0
+
+
+def test_a_copy_has_the_tags_of_its_remote_and_none_of_the_original(moto: Server) -> None:
+    """Else what was tagged for an archive at the first would be archived at the second too."""
+    one, other = (moto.store(moto.new_bucket(), "lab") for _ in range(2))
+    one.put("objects/k", b"data")
+    one.tiers.set_tags("objects/k", {"lobsterdv-tier": "GLACIER"})
+    assert copy_on_server(one, other, "objects/k")
+    assert other.tiers.tags("objects/k") == {}

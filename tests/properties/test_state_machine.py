@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from lobsterdv.stores.base import Store
 from tests.properties.machine import Clones
 from tests.properties.world import REMOTES
-from tests.servers import Server
+from tests.server import Server
 
 STEPS = 30
 

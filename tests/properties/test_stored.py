@@ -27,7 +27,7 @@ from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.stream import RemoteFile
 from lobsterdv.digest import digest_of
-from lobsterdv.ops import addition
+from lobsterdv.ops import addition, taking_in
 from lobsterdv.stores.memory import MemoryStore
 from tests.blobs.places import CountingStore, open_cache, remote_over, send
 from tests.damage import scaled
@@ -262,7 +262,7 @@ def test_what_the_cache_packs_is_never_sent_as_large() -> None:
     """A large content is read by its descriptor; one in a pack has none of its own."""
     assert SMALL_BYTES <= sending.SHARED_BELOW_BYTES
     with small_sizes():
-        assert addition.SMALL_BYTES == download.SMALL_BYTES <= sending.SHARED_BELOW_BYTES
+        assert addition.SMALL_BYTES == taking_in.SMALL_BYTES == download.SMALL_BYTES <= sending.SHARED_BELOW_BYTES
 
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]

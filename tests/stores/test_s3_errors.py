@@ -35,7 +35,7 @@ from lobsterdv.stores import s3_calls
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_errors import scrubbed
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
-from tests.servers import Server
+from tests.server import Server
 from tests.stores.canned import WRITTEN, Answer, Canned, canned, error
 
 ACCESS, SECRET, TOKEN = "AKIAEXAMPLECANARY123", "secret/canary+0123456789", "token-canary-0123456789"

@@ -8,7 +8,7 @@ import pytest
 
 from lobsterdv.stores.s3 import S3Store
 from tests.contracts.test_store_contract import together
-from tests.servers import Server
+from tests.server import Server
 
 MIB = 1 << 20
 

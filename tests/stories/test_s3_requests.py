@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from lobsterdv.cli.main import cli
 from lobsterdv.stores.bucket.permissions import ROLES, Role, needed, permissions
 from tests.recorder import Recorder, record, replaced
-from tests.servers import Server
+from tests.server import Server
 
 DOCUMENT = Path(__file__).parents[2] / "docs/s3.md"
-READERS = ("list", "fetch", "pull", "path", "url", "stats", "verify --remote", "push --check", "doctor")
-WRITERS = ("push", "add --to-remote", "verify --remote --repair")
+READERS = (
+    "list", "fetch", "pull", "path", "url", "stats", "verify --remote", "push --check", "doctor", "reindex --remote",
+    "remote list --latency", "remote replicate --verify",
+)  # fmt: skip
+WRITERS = ("push", "add --to-remote", "verify --remote --repair", "remote sync", "restore", "drop")
+NOT_RECORDED = {"demo": "it makes its own project and remote, in a folder of its own"}
 
 
 @pytest.fixture(scope="module")
 def recorded(moto: Server, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     return record(moto, tmp_path_factory.mktemp("recorded"))
+
+
+def commands(command: click.Command, context: click.Context, name: str = "") -> Iterator[str]:
+    """The full names of all commands."""
+    if not isinstance(command, click.Group):
+        yield name
+        return
+    for word in command.list_commands(context):
+        below = command.get_command(context, word)
+        assert below is not None
+        yield from commands(below, context, f"{name} {word}".strip())
+
+
+def test_no_command_is_left_out(recorded: Recorder) -> None:
+    with click.Context(cli) as context:
+        every = set(commands(cli, context))
+    typed = {name for name in every for label in recorded.seen if f"{label},".replace(",", " ").startswith(f"{name} ")}
+    assert sorted(every - typed) == sorted(NOT_RECORDED), "which requests does it send?"
 
 
 def role_of(label: str) -> Role:
@@ -76,5 +101,18 @@ def test_only_admins_delete(recorded: Recorder) -> None:
 
 def test_the_kinds_of_keys_are_those_of_the_format(recorded: Recorder) -> None:
     kinds = {request.where for seen in recorded.seen.values() for request in seen}
-    known = {"lobsterdv.json", "objects", "manifests", "segments", "catalog", "forgotten", "locks", "marks", "probe"}
-    assert kinds - known == {"the bucket", "selftest-…"}
+    known = {
+        "lobsterdv.json",
+        "objects",
+        "manifests",
+        "segments",
+        "catalog",
+        "runs",
+        "forgotten",
+        "locks",
+        "marks",
+        "probe",
+        "bench",
+    }
+    others = {"the bucket", "selftest-…", "logs: files", "logs: the bucket", "backup: the bucket"}
+    assert kinds - known - {f"backup: {kind}" for kind in known} == others

@@ -19,7 +19,7 @@ import pytest
 from lobsterdv.ops.cost import put_requests
 from lobsterdv.stores.base import Stat
 from tests.cli.conftest import Desk, desk
-from tests.servers import Server
+from tests.server import Server
 
 __all__ = ["desk"]
 DOCUMENT = (Path(__file__).parents[2] / "docs/s3.md").read_text()
@@ -385,12 +385,15 @@ def test_a_folder_has_bytes_and_no_classes(lab: Desk, bucket: Bucket, tmp_path: 
         assert "no storage classes" in lab.ldv(*command, code=2).err
 
 
+TITLES = ("Cost", "Storage classes and tiers", "Archived data")
+
+
 def commands() -> Iterator[str]:
     """Every command in the sections of docs/s3.md that are about this."""
-    for title in ("Cost", "Storage classes and tiers", "Archived data"):
+    for title in TITLES:
         section = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
         assert section is not None, title
-        for block in re.findall(r"^```\n(.*?)^```", section[1], re.MULTILINE | re.DOTALL):
+        for block in re.findall(r"^```sh\n(.*?)^```", section[1], re.MULTILINE | re.DOTALL):
             yield from (re.split(r" +# ", line)[0] for line in block.splitlines() if line.startswith("lobsterdv "))
 
 
@@ -400,6 +403,6 @@ def test_every_command_of_the_document_works(lab: Desk, bucket: Bucket) -> None:
     lab.write("prices.json", lab.ldv("remote", "cost", "--show-prices").out)
     place = ["--endpoint-url", bucket.server.endpoint_url, "--region", "us-east-1"]
     for command in done:
-        words = [word.replace("s3://lab-data", f"s3://{bucket.name}") for word in shlex.split(command)[1:]]
+        words = [word.replace("s3://kessler-lab-data", f"s3://{bucket.name}") for word in shlex.split(command)[1:]]
         lab.ldv(*words, *(place if words[:2] == ["remote", "add"] else []))
     assert len(done) >= 10

@@ -17,7 +17,7 @@ from lobsterdv.ops.remotes import add_remote
 from tests.anndata_.samples import small_anndata
 from tests.ops.lab import Lab
 from tests.ops.watching import tree
-from tests.servers import Server
+from tests.server import Server
 
 Tree = dict[str, "str | tuple[str, bytes]"]
 MakeRemote = Callable[[Lab], None]

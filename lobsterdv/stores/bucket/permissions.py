@@ -38,6 +38,7 @@ _WRITER: Final = (
     Permission("s3:ListBucketMultipartUploads", "bucket", ("ListMultipartUploads",)),
     Permission("s3:ListMultipartUploadParts", "objects", ("ListParts",)),
     Permission("s3:AbortMultipartUpload", "objects", ("AbortMultipartUpload",)),
+    Permission("s3:RestoreObject", "objects", ("RestoreObject",)),  # it costs the owner money, as a push does
 )
 _ADMIN: Final = (
     Permission("s3:DeleteObject", "objects", ("DeleteObject",)),
@@ -47,6 +48,10 @@ _ADMIN: Final = (
         (),
         "`DeleteObject` with a version's id, by which `remote gc` deletes in a bucket that keeps versions",
     ),
+    Permission("s3:GetObjectTagging", "objects", ("GetObjectTagging",)),
+    Permission("s3:PutObjectTagging", "objects", ("PutObjectTagging",)),
+    Permission("s3:DeleteObjectTagging", "objects", ("DeleteObjectTagging",)),
+    Permission("s3:ListBucketVersions", "listing", ("ListObjectVersions",)),
     Permission("s3:ListAllMyBuckets", "account", ("ListBuckets",)),
     Permission("s3:CreateBucket", "bucket", ("CreateBucket",)),
     Permission("s3:GetBucketPublicAccessBlock", "bucket", ("GetPublicAccessBlock",)),
@@ -61,6 +66,10 @@ _ADMIN: Final = (
     Permission("s3:PutBucketPolicy", "bucket", ("PutBucketPolicy",)),
     Permission("s3:GetBucketTagging", "bucket", ("GetBucketTagging",)),
     Permission("s3:PutBucketTagging", "bucket", ("PutBucketTagging",)),
+    Permission("s3:GetBucketLogging", "bucket", ("GetBucketLogging",)),
+    Permission("s3:PutBucketLogging", "bucket", ("PutBucketLogging",)),
+    Permission("s3:GetReplicationConfiguration", "bucket", ("GetBucketReplication",)),
+    Permission("s3:PutReplicationConfiguration", "bucket", ("PutBucketReplication",)),
 )
 _OF: Final[dict[Role, tuple[Permission, ...]]] = {
     "reader": _READER,

@@ -74,7 +74,7 @@ def statements(
     for permission in permissions(role):
         actions[permission.level] = (*actions.get(permission.level, ()), permission.action)
     if role != "reader":
-        actions["objects"] += tuple(writing)
+        actions["objects"] += tuple(action for action in writing if action not in actions["objects"])
     below = Condition("StringLike", "s3:prefix", (f"{prefix}/*",))
     # HeadBucket has no prefix, and `remote create` sends it.
     narrowed = (below,) if prefix and role != "admin" else ()

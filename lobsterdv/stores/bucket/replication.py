@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from lobsterdv.errors import Denied
 from lobsterdv.stores.base import Stat
+from lobsterdv.stores.bucket.asking import Unsupported, ask_set
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_errors import code_of, foreign_errors
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 RULE_PREFIX = "lobsterdv-"
+MISSING = "missing"
 
 
 def is_versioned(store: S3Store) -> bool:
@@ -42,6 +45,22 @@ def keep_versions(store: S3Store) -> bool:
         lambda client: client.put_bucket_versioning(Bucket=calls.bucket, VersioningConfiguration={"Status": "Enabled"}),
     )
     return True
+
+
+def has_kms_key(store: S3Store) -> bool:
+    """Whether what is written there is encrypted with a KMS key, which a rule like ours passes over. False where the
+    server does not say, or does not tell us. Raises RemoteError."""
+    if store.options.sse.startswith("aws:kms"):
+        return True
+    calls = store.calls
+    action = "s3:GetEncryptionConfiguration"
+    try:
+        answer = ask_set(calls, action, lambda client: client.get_bucket_encryption(Bucket=calls.bucket))
+    except (Denied, Unsupported):
+        return False
+    rules = answer["ServerSideEncryptionConfiguration"].get("Rules", []) if answer else []
+    methods = (rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules)
+    return any(method.startswith("aws:kms") for method in methods)
 
 
 def replication_of(store: S3Store) -> ReplicationConfigurationOutputTypeDef | None:
@@ -128,7 +147,7 @@ def differences(source: Iterator[Stat], target: Iterator[Stat]) -> Iterator[tupl
     for stat in source:
         found = there.get(stat.key)
         if found is None:
-            yield stat.key, "missing"
+            yield stat.key, MISSING
         elif found[0] != stat.size:
             yield stat.key, "different size"
         elif len(stat.etag) == len(found[1]) == 32 and stat.etag != found[1]:

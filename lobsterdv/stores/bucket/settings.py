@@ -119,7 +119,8 @@ def _encryption(calls: S3Calls, wanted: Wanted) -> Look:
     answer = ask_set(
         calls, "s3:GetEncryptionConfiguration", lambda client: client.get_bucket_encryption(Bucket=calls.bucket)
     )
-    rules: list[Any] = list(answer["ServerSideEncryptionConfiguration"]["Rules"]) if answer else []
+    # Ceph answers a configuration without rules where none was ever set.
+    rules: list[Any] = list(answer["ServerSideEncryptionConfiguration"].get("Rules", [])) if answer else []
     default: Mapping[str, Any] = rules[0].get("ApplyServerSideEncryptionByDefault", {}) if rules else {}
     method, key = default.get("SSEAlgorithm", ""), default.get("KMSMasterKeyID", "")
     if method and (not wanted.kms_key or (method.startswith("aws:kms") and _same_key(key, wanted.kms_key))):

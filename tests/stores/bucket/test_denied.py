@@ -20,7 +20,7 @@ from lobsterdv.stores.bucket.asking import calls_of
 from lobsterdv.stores.bucket.permissions import permissions
 from lobsterdv.stores.bucket.settings import Wanted
 from lobsterdv.stores.s3 import S3Store
-from tests.servers import Server
+from tests.server import Server
 
 NOW = 1.8e9
 

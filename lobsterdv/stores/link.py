@@ -1,14 +1,18 @@
-"""A slow line: so many bytes a second each way, shared by all connections, and the time of a round trip.
+"""A slow line: so many bits a second each way, shared by all connections, and the time of a round trip.
 
 What is written leaves when all that was written before it has left, and arrives half a round trip later. A new
 connection takes one round trip, as TCP's does. Not modelled: TLS, slow start, loss.
 """
 
-import asyncio
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-PIECE_BYTES = 16 << 10  # so that many connections get equal shares
-WAITING_PIECES = 64
+import asyncio
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+PIECE_BYTES: Final = 16 << 10  # so that many connections get equal shares
+WAITING_PIECES: Final = 64
 
 
 @dataclass
@@ -20,7 +24,8 @@ class Way:
 
 @dataclass
 class Link:
-    """A line; while `on` is false it costs nothing. May be switched from any thread."""
+    """A line; ``math.inf`` megabits are no limit. While ``on`` is false it costs nothing. May be switched from any
+    thread."""
 
     megabits_per_second: float
     round_trip_seconds: float
@@ -30,7 +35,11 @@ class Link:
 
     @property
     def text(self) -> str:
-        return f"{self.megabits_per_second:g} Mbit/s, {self.round_trip_seconds * 1000:g} ms round trip"
+        """``100 Mbit/s, 30 ms round trip``; what is not limited is left out."""
+        parts = [f"{self.megabits_per_second:g} Mbit/s"] if self.megabits_per_second < math.inf else []
+        if self.round_trip_seconds:
+            parts.append(f"{self.round_trip_seconds * 1000:g} ms round trip")
+        return ", ".join(parts) or "not limited"
 
     async def open(self) -> None:
         """What it takes to connect."""
@@ -38,17 +47,17 @@ class Link:
             await asyncio.sleep(self.round_trip_seconds)
 
     async def leave(self, way: Way, size: int) -> float:
-        """Wait until `size` bytes have left; returns the loop's time at which they arrive."""
+        """Wait until ``size`` bytes have left; returns the loop's time at which they arrive."""
         now = asyncio.get_running_loop().time()
         if not self.on:
             return now
-        way.free_at = max(now, way.free_at) + size * 8 / (self.megabits_per_second * 1e6)
-        await asyncio.sleep(way.free_at - now)
-        return way.free_at + self.round_trip_seconds / 2
+        left = way.free_at = max(now, way.free_at) + size * 8 / (self.megabits_per_second * 1e6)
+        await asyncio.sleep(left - now)  # others add to `free_at` meanwhile
+        return left + self.round_trip_seconds / 2
 
 
 class Lane:
-    """One connection's one direction over a link, into `out`. `run` must be running while `send` is used."""
+    """One connection's one direction over a link, into ``out``. ``run`` must be running while ``send`` is used."""
 
     def __init__(self, link: Link, way: Way, out: asyncio.StreamWriter) -> None:
         self._link = link

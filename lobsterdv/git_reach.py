@@ -1,0 +1,56 @@
+"""How far git reaches back: whatever it could still bring out, by any name or none, and the work trees it could be in.
+
+Each function says how many processes it starts.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from lobsterdv.git import Git
+
+_NOTES: Final = ("*_HEAD", "HEAD", "BISECT_*", "rebase-merge/*", "rebase-apply/*", "sequencer/*")
+_NOTE_BYTES: Final = 1 << 20
+_HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+
+
+def reachable(git: Git, pattern: str) -> dict[str, str]:
+    """Every blob that ever lay under a matching path, and that path, in whatever git still reaches: all refs, the
+    stash, all reflogs, the heads of all worktrees, and what an operation under way notes (ORIG_HEAD,
+    a rebase); indexes hold more. One process. Raises GitFailed when any of it cannot be read."""
+    found = {}
+    noted = "".join(f"{commit}\n" for commit in _noted(git.common_dir))
+    out = git.ask(
+        "rev-list", "--objects", "--full-history", "--all", "--reflog", "--ignore-missing",
+        "--stdin", stdin=f"{noted}--\n{pattern}\n".encode(),
+    )  # fmt: skip
+    suffix = pattern.lstrip("*")
+    for line in out.decode(errors="surrogateescape").split("\n"):
+        blob, _, path = line.partition(" ")
+        if path.endswith(suffix):
+            found[blob] = path
+    return found
+
+
+def worktrees(git: Git) -> list[Path]:
+    """The work trees of this repository; those whose folders are gone are among them until `git worktree prune`.
+    Two processes."""
+    blocks = git.ask("worktree", "list", "--porcelain").decode(errors="surrogateescape").split("\n\n")
+    lines = [block.split("\n") for block in blocks if block]
+    paths = [Path(facts[0].removeprefix("worktree ")) for facts in lines if "bare" not in facts]
+    own = git.ask("config", "--get", "core.worktree", accept=(0, 1)).decode(errors="surrogateescape").rstrip("\n")
+    # A submodule's: the list shows its git folder instead.
+    main = [(git.common_dir / own).resolve()] if own else []
+    return list(dict.fromkeys([*main, *(p for p in paths if p != git.common_dir and not (main and p == paths[0]))]))
+
+
+def _noted(common_dir: Path) -> list[str]:
+    """The commits that git notes outside of refs, in every worktree. Some may not exist any more."""
+    found: dict[str, None] = {}
+    for folder in [common_dir, *common_dir.glob("worktrees/*")]:
+        for path in [p for name in _NOTES for p in folder.glob(name)]:
+            if path.is_file() and path.stat().st_size < _NOTE_BYTES:
+                found.update(dict.fromkeys(_HEX.findall(path.read_text(errors="replace"))))
+    return [*found]
