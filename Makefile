@@ -12,6 +12,9 @@ CEPH := ceph-mon ceph-osd ceph-common radosgw
 S3RVER := .servers/node_modules/.bin/s3rver
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 
+# Tests start hundreds of processes: what they import is compiled once, not by each of them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: all check lint types layers docs test test-s3 servers s3rver ceph test-faults test-browser slow demo bench page format clean
 
 all: check
@@ -37,7 +40,7 @@ docs: $(STAMP)
 	$(BIN)/python -m lobsterdv.cli.reference --check docs/cli.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 -m "not s3 and not slow and not faults and not browser"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not s3 and not slow and not faults and not browser"
 
 test-s3: $(STAMP)  # a server that cannot be installed is named here, and again at the end of the run
 	-$(MAKE) --no-print-directory --keep-going servers

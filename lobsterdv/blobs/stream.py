@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
@@ -16,7 +17,15 @@ from blake3 import blake3
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.zframes import decode_frames
 from lobsterdv.digest import Digest
-from lobsterdv.errors import CorruptContent, KeyMissing, MissingContent
+from lobsterdv.errors import (
+    ContentError,
+    CorruptContent,
+    KeyMissing,
+    LobsterError,
+    MissingContent,
+    RemoteError,
+    Unavailable,
+)
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, Content, Extent
 
@@ -128,3 +137,42 @@ class RemoteFile(io.RawIOBase):
                 break
             if not first <= chunk <= last:
                 self._kept_bytes -= len(self._kept.pop(chunk))
+
+
+class FailingOver(io.RawIOBase):
+    """A RemoteFile that goes on, from where it was, with the next of ``others`` when it cannot be read any further;
+    when there is none, its own error is raised. All are of one content."""
+
+    def __init__(self, first: RemoteFile, others: Iterator[RemoteFile]) -> None:
+        super().__init__()
+        self._file = first
+        self._others = others
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while True:
+            try:
+                return self._file.readinto(buffer)
+            except (ContentError, RemoteError, Unavailable):
+                following = self._following()
+                if following is None:
+                    raise
+                following.seek(self._file.tell())
+                self._file = following
+
+    def _following(self) -> RemoteFile | None:
+        try:
+            return next(self._others, None)
+        except LobsterError:
+            return None

@@ -101,11 +101,11 @@ def tag_command(
 
     if name is None and (delete or force or rev):
         raise click.UsageError("which name? lobsterdv tag PATH NAME", click.get_current_context())
+    wanted = target(session, path) if path else None
     report = tag(
-        session.project(), target(session, path) if path else None, name, rev=rev, delete=delete, move=force,
-        observer=session.observer,
+        session.project(), wanted, name, rev=rev, delete=delete, move=force, observer=session.observer,
     )  # fmt: skip
-    return tagged(report, session.words)
+    return tagged(report, session.words, path=wanted)
 
 
 @verb("revert", report="lobsterdv.ops.revert:RevertReport")

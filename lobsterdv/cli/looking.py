@@ -45,7 +45,7 @@ def list_command(session: Session, what: str | None, rev: str | None, remote: st
 @verb("path", report="lobsterdv.ops.locate:PathReport")
 @click.argument("name", metavar="PATH", shell_complete=dataset_names)
 @rev_option("The version that this git revision names.")
-@remote_option("Where to fetch from; default: the project's remote.")
+@remote_option("Where to fetch from; default: all remotes in turn, by their priority.")
 @click.pass_obj
 def path_command(session: Session, name: str, rev: str | None, remote: str | None) -> Done:
     """Print the local path of a version, fetching it if needed.
@@ -63,7 +63,7 @@ def path_command(session: Session, name: str, rev: str | None, remote: str | Non
 @verb("url", report="lobsterdv.ops.url:UrlReport")
 @click.argument("name", metavar="PATH", shell_complete=dataset_names)
 @rev_option("The version that this git revision names.")
-@remote_option("Which remote; default: the project's.")
+@remote_option("Which remote; default: all in turn, by their priority.")
 @click.pass_obj
 def url_command(session: Session, name: str, rev: str | None, remote: str | None) -> Done:
     """Print the URL of a version that any tool can read.

@@ -75,6 +75,8 @@ def _not_verbatim(error: errors.NotVerbatim, at: Situation) -> list[Remedy]:
 
 
 def _unknown_revision(error: errors.UnknownRevision, at: Situation) -> list[Remedy]:
+    if error.rev == "HEAD":
+        return [Remedy(at.words.git("commit", "-m", "MESSAGE"), "makes the first commit")]
     return [Remedy(at.words.git("fetch", "--tags"), "if it is a colleague's"), Remedy(at.words.git("log", "--oneline"))]
 
 

@@ -199,6 +199,8 @@ def _added(
 
     project = session.project()
     if name not in project.config.remotes:
-        more = {"sse": "aws:kms", "kms_key_id": kms_key} if kms_key else {}
+        more: dict[str, Value] = {"sse": "aws:kms", "kms_key_id": kms_key} if kms_key else {}
+        if report.elsewhere:
+            more["region"] = report.region
         add_remote(project, name, report.url, settings={**settings, **more}, staging=staging, observer=session.observer)
     return replace(report, remote=name)

@@ -156,20 +156,21 @@ def hits(report: SearchReport, words: Words) -> Done:
         said = [version.message or version.subject or "", hit.text]
         lines += [f"    {safe(text)}" for text in dict.fromkeys(said) if text and text != version.dataset]
     if not lines:
-        return Done(report, report.failures, lines=["No version of which that was said"])
+        return Done(report, report.failures, lines=["No committed version of which that was said"])
     first = report.hits[0].version
     name = f"{words.arg(first.dataset)}@{short(first.digest)}"
     return Done(report, report.failures, answer=lines, hints=following([words.ldv("show", name)]))
 
 
-def tagged(report: TagReport, words: Words) -> Done:
+def tagged(report: TagReport, words: Words, *, path: str | None) -> Done:
     rows = [
         (f"{words.path(row.dataset)}@{safe(row.name)}", short(row.digest or "-"), row.commit[:10])
         for row in report.tags
     ]
     if report.change == "listed":
         lines = table(rows)
-        return Done(report, report.failures, answer=lines, lines=[] if lines else ["No dataset has a tag"])
+        none = "No dataset has a tag" if path is None else f"{words.path(path)} has no tag"
+        return Done(report, report.failures, answer=lines, lines=[] if lines else [none])
     name, digest, commit = rows[0]
     if report.change == "deleted":
         return Done(report, report.failures, lines=[f"{name} is no name any more; version {digest} stays"])

@@ -186,8 +186,9 @@ def reproduced(report: ReproduceReport, words: Words) -> Done:
     hints = []
     if any(step.fate == "would run" for step in report.steps):
         hints = following([words.ldv("reproduce")])
-    elif any(step.changed for step in report.steps):
-        hints = following([words.git("commit", "-m", "reproduced"), words.ldv("push")])
+    elif any(step.fate == "ran" for step in report.steps):  # with the same bytes too: of newer inputs or code
+        push = [words.ldv("push")] if any(step.changed for step in report.steps) else []
+        hints = following([words.git("commit", "-m", "reproduced"), *push])
     return Done(report, report.failures, lines=lines, hints=hints, exit=report.exit_code)
 
 

@@ -9,7 +9,7 @@ from lobsterdv.cli.session import Done
 from lobsterdv.cli.words import Words, count, following, quote, safe, short, size, table
 
 if TYPE_CHECKING:
-    from lobsterdv.ops.drop import DropReport
+    from lobsterdv.ops.drop import Dropped, DropReport
     from lobsterdv.ops.forget import ForgetReport
     from lobsterdv.ops.gc import GcReport
     from lobsterdv.ops.repack import RepackReport
@@ -92,12 +92,14 @@ def dropped(report: DropReport, words: Words, *, rev: str | None, again: str) ->
         notes += ["and the work tree's files"] if row.data else []
         notes += [f"{size(row.needed_bytes)} stays: used elsewhere"] if row.needed_bytes else []
         notes += [f"{size(row.linked_bytes)} stays: the work tree's own files"] if row.linked_bytes else []
-        done = "dropped" if report.acted else "drop"
+        done = "stays" if not _frees(row) else "dropped" if report.acted else "drop"
         rows.append([done, words.path(row.path), size(row.freed_bytes), short(row.digest), ", ".join(notes)])
     lines = table(rows, right=[2])
     if not report.dropped:
         return Done(report, report.failures, lines=lines)
     lines.append(f"{report.remote} holds all of it, asked just now.")
+    if not any(map(_frees, report.dropped)):
+        return Done(report, report.failures, lines=[*lines, "Nothing to drop."])
     if report.acted:
         paths = [words.arg(row.path) for row in report.dropped]
         back = words.ldv("fetch" if rev else "pull", *(["--rev", quote(rev)] if rev else []), *paths)
@@ -105,6 +107,10 @@ def dropped(report: DropReport, words: Words, *, rev: str | None, again: str) ->
     else:
         hints = ["Nothing was changed.", *following([again])]
     return Done(report, report.failures, lines=lines, hints=hints)
+
+
+def _frees(row: Dropped) -> bool:
+    return bool(row.files or row.freed_bytes or row.data)
 
 
 def undeleted(report: UndeleteReport, words: Words, *, asked: bool) -> Done:

@@ -110,6 +110,8 @@ def _area(area: Area, report: VerifyReport) -> str:
         text += f" ({report.sampled:,} of {count(report.objects, 'object')} by sample)"
     if report.level == "checksums":
         text += f" ({report.compared:,} of {count(report.objects, 'object')} by checksum, the others by size)"
+    if area.place == "remote" and report.archived:
+        text += f" ({count(report.archived, 'object')} archived: there, and not to be read before a restore)"
     return text + (f" ({area.earlier:,} more by an earlier run)" if area.earlier else "")
 
 

@@ -101,7 +101,7 @@ def push_command(
 
 @verb("fetch", report="lobsterdv.ops.fetch:FetchReport")
 @datasets_argument()
-@remote_option("Where from; default: the project's remote.")
+@remote_option("Where from; default: all remotes in turn, by their priority.")
 @rev_option("The versions that this git revision names.")
 @all_option("Every version in the history of all branches and tags.")
 @jobs_option
@@ -137,12 +137,12 @@ def fetch_command(
     )
     failures = [f for f in report.failures if not (ignore_missing and isinstance(f.error, MissingContent))]
     done = fetched(report, failures, session.words, rev, duration(session.seconds))
-    return with_hint(done, session, report.remote, sum(row.new_bytes for row in report.fetched))
+    return with_hint(done, session, report.remote, report.travelled_bytes)
 
 
 @verb("pull", report="lobsterdv.ops.pull:PullReport")
 @datasets_argument()
-@remote_option("Where from; default: the project's remote.")
+@remote_option("Where from; default: all remotes in turn, by their priority.")
 @rev_option("The versions that this git revision names; their pointers are written too.")
 @force_option
 @jobs_option
@@ -176,7 +176,7 @@ def pull_command(
         observer=session.observer,
     )
     done = pulled(report, session.words, paths=wanted, took=duration(session.seconds))
-    return with_hint(done, session, report.fetch.remote, sum(row.new_bytes for row in report.fetch.fetched))
+    return with_hint(done, session, report.fetch.remote, report.fetch.travelled_bytes)
 
 
 def _check(

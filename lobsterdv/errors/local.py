@@ -92,7 +92,7 @@ class UnknownRevision(ProjectError):
     rev: str
 
     def __str__(self) -> str:
-        return f"git knows no revision {self.rev!r}"
+        return "nothing is committed yet" if self.rev == "HEAD" else f"git knows no revision {self.rev!r}"
 
 
 @dataclass(eq=False)

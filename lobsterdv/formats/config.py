@@ -36,7 +36,10 @@ class Remote:
 
     @property
     def endpoint_scope(self) -> Scope | None:
-        """Who said last where requests go."""
+        """Who vouches for where requests go: the tracked file, if the endpoint is its word, whoever gave the URL; else
+        who said last."""
+        if self.scopes.get("endpoint_url") == "tracked":
+            return "tracked"
         said = [self.scopes[key] for key in ("url", "endpoint_url") if key in self.scopes]
         return max(said, key=_LATER.index, default=None)
 

@@ -131,7 +131,7 @@ def live(
         report = pull(ben, remote=remote, observer=silent)
         took = clock() - began
         _checked(report.failures)
-        return took, sum(row.new_bytes for row in report.fetch.fetched)
+        return took, report.fetch.travelled_bytes
 
     here = kept()
     ana.git.commit("first version")

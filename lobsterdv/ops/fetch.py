@@ -77,6 +77,11 @@ class FetchReport:
     tight: bool | None = None
     """Whether free space is so short that a checkout must look closely; None when it was not asked for. Nor is this."""
 
+    @property
+    def travelled_bytes(self) -> int:
+        """What came from remotes, as content."""
+        return sum(row.new_bytes - row.reused_bytes for row in self.served)
+
 
 @uses_cache
 def fetch(

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv import workers
 from lobsterdv.blobs.remote import Remote, manifests, read_marker, read_table
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import CorruptContent, FormatError, KeyMissing, LobsterError, MissingContent, NotARemote
+from lobsterdv.errors import (
+    ContentError,
+    CorruptContent,
+    FormatError,
+    KeyMissing,
+    LobsterError,
+    MissingContent,
+    NotARemote,
+)
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.index.seen import load_seen
 from lobsterdv.ops.archive_states import remembered, told
 from lobsterdv.ops.classes import kept_as
-from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
+from lobsterdv.ops.forgotten import explained
+from lobsterdv.ops.in_turn import given
 from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 from lobsterdv.stores.base import Store
@@ -95,7 +104,7 @@ def list_project(
     alone = selected[0] if len(selected) == 1 and len(paths) == 1 else None
     if alone and alone.dataset.pointer.is_directory and (alone.below or alone.dataset.path in paths[0]):
         try:
-            entries = _entries(project, alone)
+            entries = _entries(project, alone, observer)
         except LobsterError as error:
             report.failures.append(Failure(paths[0], error))
             return report
@@ -156,17 +165,33 @@ def list_remote(store: Store, *, jobs: int) -> ListReport:
     return ListReport(catalog=rows)
 
 
-def _entries(project: Project, selection: Selected) -> Sequence[Entry]:
+def _entries(project: Project, selection: Selected, observer: Observer) -> Sequence[Entry]:
     dataset, below = selection
     pointer = dataset.pointer
     try:
         entries = entries_of(project, dataset.path, pointer)
     except (MissingContent, CorruptContent):
-        room: Remote = connect(project, project.remote())
-        _, manifest = next(manifests(room, pointer.digest, name=dataset.path, is_directory=True))
-        table = read_table(room, manifest, name=dataset.path)
-        entries = listing_from_table(project, dataset.path, pointer.digest, table, room.url).entries
+        missing = MissingContent(dataset.path, str(pointer.digest), "", pointer.size)
+        entries = next(given(project, None, lambda _, room: _listings(project, room, dataset), missing=missing,
+                             observer=observer))  # fmt: skip
     return entries_below(entries, below, dataset.path)
+
+
+def _listings(project: Project, room: Remote, dataset: Dataset) -> Iterator[Sequence[Entry]]:
+    """A directory's entries by each whole manifest at a remote. Raises as ``manifests`` when there are no more."""
+    problem: ContentError | None = None
+    digest = dataset.pointer.digest
+    try:
+        for _, manifest in manifests(room, digest, name=dataset.path, is_directory=True):
+            try:
+                table = read_table(room, manifest, name=dataset.path)
+                yield listing_from_table(project, dataset.path, digest, table, room.url).entries
+            except ContentError as error:
+                problem = problem or error
+    except (MissingContent, CorruptContent) as error:
+        problem = problem or explained(room, dataset.path, digest, error)
+    if problem is not None:
+        raise problem
 
 
 def _dataset_row(project: Project, dataset: Dataset, presence: Presence) -> DatasetRow:

@@ -28,13 +28,15 @@ class Step:
 
 @dataclass
 class CreateReport:
-    """``remote`` is the name under which it was added to the project."""
+    """``region`` is where the bucket is, or will be; ``elsewhere``: it was there already, and not where it was asked
+    for. ``remote`` is the name under which it was added to the project."""
 
     url: str
     region: str
     dry_run: bool
     steps: list[Step] = field(default_factory=list)
     remote: str | None = None
+    elsewhere: bool = False
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -49,8 +51,13 @@ def create_remote(store: Store, wanted: Wanted, *, dry_run: bool) -> CreateRepor
         raise UsageError(f"{store.url} is a folder: `remote add` is all it needs")
     region = wanted.region or calls.meeting()[1] or making.FIRST_REGION
     report = CreateReport(store.url, region, dry_run)
-    if making.find(calls) == "ours":
-        report.steps.append(Step("bucket", "already", f"{calls.bucket} is yours"))
+    found = making.find(calls)
+    if found.state == "ours":
+        told = f"{calls.bucket} is yours"
+        if found.region and found.region != region:
+            report.region, report.elsewhere = found.region, True
+            told += f", and is in {found.region}, not in {region}: a bucket stays where it was made"
+        report.steps.append(Step("bucket", "already", told))
     elif dry_run:
         report.steps.append(Step("bucket", "would do", f"{calls.bucket} in {region}"))
         report.steps += [Step(name, "would do", "as for every new bucket") for name in _names(wanted)]

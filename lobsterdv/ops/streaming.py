@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
-from lobsterdv.blobs.remote import manifests, read_table
-from lobsterdv.blobs.stream import RemoteFile
+from lobsterdv.blobs.remote import Remote, manifests, read_table
+from lobsterdv.blobs.stream import FailingOver, RemoteFile
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError, CorruptContent, LobsterError, MissingContent, NotTracked, Refused
+from lobsterdv.errors import ContentError, CorruptContent, MissingContent, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
 from lobsterdv.formats.table import Content, Table
-from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Selected, pointers, select
 from lobsterdv.ops.forgotten import explained
+from lobsterdv.ops.in_turn import given
 from lobsterdv.ops.resolve import entries_below, entries_of
 
 
@@ -25,6 +25,7 @@ def open_stream(
 ) -> BinaryIO:
     """The bytes of a dataset that is a file, or of a file inside a directory dataset. Seekable, read-only.
 
+    What one remote lacks, holds damaged or cannot be asked for comes from the next, also in the middle of reading.
     Raises NotTracked, Refused for a directory, MissingContent, CorruptContent, RemoteError; reading a
     stream from the remote may raise the last three too.
     """
@@ -37,23 +38,37 @@ def open_stream(
         if project.cache.is_plain(digest):
             return project.cache.verified_path(digest, name=name).open("rb")
         return io.BytesIO(project.cache.read_small(digest, name=name))
-    room = connect(project, project.remote(remote))
-    pointer = selection.dataset.pointer
-    problem: LobsterError = MissingContent(name, str(pointer.digest), room.url)
+    dataset = selection.dataset
+    streams = given(
+        project,
+        remote,
+        lambda _, room: _streams(room, selection, name, digest),
+        missing=MissingContent(name, str(dataset.pointer.digest), "", dataset.pointer.size),
+        observer=observer,
+    )
+    return cast(BinaryIO, io.BufferedReader(FailingOver(next(streams), streams), buffer_size=64 << 10))
+
+
+def _streams(room: Remote, selection: Selected, name: str, expected: Digest | None) -> Iterator[RemoteFile]:
+    """The file by each manifest at a remote that describes it. Raises MissingContent, CorruptContent, Forgotten when
+    there are no more, and RemoteError."""
+    dataset, below = selection
+    pointer = dataset.pointer
+    problem: ContentError | None = None
     try:
-        for _, manifest in manifests(
-            room, pointer.digest, name=selection.dataset.path, is_directory=pointer.is_directory
-        ):
+        for _, manifest in manifests(room, pointer.digest, name=dataset.path, is_directory=pointer.is_directory):
             try:
-                table = read_table(room, manifest, name=selection.dataset.path, below=[selection.below])
-                content = content_of(selection, table, name)
+                content = content_of(selection, read_table(room, manifest, name=dataset.path, below=[below]), name)
+                if expected is not None and content.digest != expected:
+                    raise CorruptContent(f"the manifest of {name}", room.url, str(expected), str(content.digest))
             except ContentError as error:
-                problem = error
+                problem = problem or error
                 continue
-            return cast(BinaryIO, io.BufferedReader(RemoteFile(room, content, name=name), buffer_size=64 << 10))
+            yield RemoteFile(room, content, name=name)
     except (MissingContent, CorruptContent) as error:
-        problem = explained(room, name, pointer.digest, error)
-    raise problem
+        problem = problem or explained(room, name, pointer.digest, error)
+    if problem is not None:
+        raise problem
 
 
 def file_digest(project: Project, selection: Selected, name: str) -> Digest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lobsterdv.blobs.remote import Remote, manifests, read_table
@@ -17,11 +18,13 @@ from lobsterdv.errors import (
     NotVerbatim,
 )
 from lobsterdv.events import Observer
+from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.layout import object_key
 from lobsterdv.formats.table import RAW, Content
-from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
-from lobsterdv.ops.datasets import pointers, select
+from lobsterdv.ops.datasets import Selected, pointers, select
+from lobsterdv.ops.forgotten import explained
+from lobsterdv.ops.in_turn import given
 from lobsterdv.ops.streaming import content_of, file_digest
 
 
@@ -42,7 +45,8 @@ def url(
     project: Project, name: str, *, rev: str | None = None, remote: str | None = None, observer: Observer
 ) -> UrlReport:
     """The URL of a dataset that is a file, or of a file inside a directory dataset, as its pointer (at ``rev``) names
-    it. Any manifest of the version will do; the object was seen there, with its size, in this call.
+    it. Any manifest of the version will do, at the first remote that has one; the object was seen there, with its size,
+    in this call.
 
     Raises NotTracked, Refused for a directory, NotVerbatim when no manifest stores it whole and as it is,
     MissingContent, CorruptContent, Archived, RemoteError.
@@ -51,10 +55,21 @@ def url(
     if failures or len(selected) != 1:
         raise failures[0].error if failures else NotTracked(name or ".", rev)
     selection = selected[0]
-    dataset, below = selection
+    dataset = selection.dataset
     expected = file_digest(project, selection, name)
-    config = project.remote(remote)
-    room = connect(project, config)
+    missing = MissingContent(name, str(dataset.pointer.digest), "", dataset.pointer.size)
+
+    def at(config: RemoteConfig, room: Remote) -> Iterator[UrlReport]:
+        for content, key in _verbatim(room, selection, name, expected):
+            yield UrlReport(name, content.digest, content.size, config.name, f"{room.url.rstrip('/')}/{key}")
+
+    return next(given(project, remote, at, missing=missing, observer=observer))
+
+
+def _verbatim(room: Remote, selection: Selected, name: str, expected: Digest | None) -> Iterator[tuple[Content, str]]:
+    """The content and the key of its object, by each manifest that stores it so. Raises as ``url`` when there are no
+    more."""
+    dataset, below = selection
     problem: LobsterError | None = None
     try:
         offers = manifests(room, dataset.pointer.digest, name=dataset.path, is_directory=dataset.pointer.is_directory)
@@ -70,11 +85,11 @@ def url(
             except (ContentError, NotVerbatim, Archived) as error:
                 problem = problem or error
                 continue
-            return UrlReport(name, content.digest, content.size, config.name, f"{room.url.rstrip('/')}/{key}")
+            yield content, key
     except (MissingContent, CorruptContent) as error:
-        problem = problem or error
-    assert problem is not None
-    raise problem
+        problem = problem or explained(room, name, dataset.pointer.digest, error)
+    if problem is not None:
+        raise problem
 
 
 def how_stored(content: Content) -> str:

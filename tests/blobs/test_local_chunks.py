@@ -141,26 +141,33 @@ def test_short_islands_are_read_along(here: Remote, store: CountingStore, tmp_pa
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.data())
-def test_any_edits_come_back_right(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+@given(
+    seed=st.integers(0, 1 << 30),
+    count=st.integers(1, 3),
+    bits=st.sampled_from([1, 8]),
+    level=st.sampled_from([None, 3]),
+    is_based=st.booleans(),
+)
+def test_any_edits_come_back_right(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, bits: int, level: int | None, is_based: bool
+) -> None:
     """Random edits, orders, sources and codecs: the bytes are right, and none that is here travels but short ones."""
     folder = tmp_path_factory.mktemp("edits")
     here = remote_over(CountingStore(), open_cache(folder / "here"))
-    rng = random.Random(data.draw(st.integers(0, 1 << 30)))
-    bits = data.draw(st.sampled_from([1, 8]))
-    files = [bytes(rng.choices(range(1 << bits), k=400_000)) for _ in range(data.draw(st.integers(1, 3)))]
+    rng = random.Random(seed)
+    files = [bytes(rng.choices(range(1 << bits), k=400_000)) for _ in range(count)]
     pieces = []
-    for _ in range(data.draw(st.integers(1, 6))):
+    for _ in range(rng.randrange(1, 7)):
         source = rng.choice(files)
         start = rng.randrange(len(source))
         pieces.append(
             source[start : start + rng.randrange(1, 300_000)] if rng.random() < 0.8 else rng.randbytes(70_000)
         )
     new = b"".join(pieces)
-    storage = Storage(data.draw(st.sampled_from([None, 3])))
+    storage = Storage(level)
     base, _ = send(here, files, storage=storage)
     large = [content for content in base if content.size >= 256 << 10]
-    contents, _ = send(here, [new], placed=base if data.draw(st.booleans()) else [], storage=storage)
+    contents, _ = send(here, [new], placed=base if is_based else [], storage=storage)
     _, taken = pulled(here, folder / "there", files, large, contents)
     known = {digest for content in large for digest in content.chunk_digests}
     (content,) = contents

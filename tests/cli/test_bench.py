@@ -51,6 +51,7 @@ def check(report: dict[str, Any], size: int) -> None:
     assert rows["write"]["moved_bytes"] == rows["read"]["moved_bytes"] == size
     assert rows["read cached"]["moved_bytes"] == rows["write again"]["moved_bytes"] == 0
     assert 0 < rows["write changed"]["moved_bytes"] < size / 2
+    assert 0 < rows["read changed"]["moved_bytes"] < size / 2
     assert rows["write"]["remote_mb_per_second"] == pytest.approx(size / rows["write"]["remote_seconds"] / 1e6, abs=0.1)
     assert rows["list"]["size"] == 0 and rows["list"]["remote_mb_per_second"] is None
 

@@ -72,6 +72,15 @@ def test_stale_impact_and_reproduce(chain: Desk) -> None:
     assert "Nothing here was made from twice.csv" in chain.ldv("impact", "twice.csv").out
 
 
+def test_what_comes_out_the_same_of_newer_data_is_to_be_committed(chain: Desk) -> None:
+    chain.write("raw.csv", "A,b\n")
+    chain.ldv("add", "raw.csv")
+    done = chain.ldv("reproduce", "upper.csv")
+    assert "make-upper: ran" in done.out and "nothing changed" in done.out
+    assert done.lines[-1] == "Next: git commit -m reproduced"
+    assert "M  upper.csv.ldv.yaml" in chain.git("status", "--short").splitlines()
+
+
 def test_reproduce_exits_as_the_command_that_failed(chain: Desk) -> None:
     chain.ldv("run", "--in", "raw.csv", "--out", "odd.csv", "--", "grep a raw.csv > odd.csv")
     chain.write("raw.csv", "b\n")
@@ -99,7 +108,17 @@ def test_names_in_every_command(chain: Desk, tmp_path: Path) -> None:
     assert "lobsterdv tag --force raw.csv NAME" in chain.ldv("tag", "raw.csv", "v1", code=1).err
     assert "no name any more" in chain.ldv("tag", "-d", "raw.csv", "v1").out
     assert "No dataset has a tag" in chain.ldv("tag").out
+    assert "raw.csv has no tag" in chain.ldv("tag", "raw.csv").out
     assert "which name" in chain.ldv("tag", "-d", "raw.csv", code=2).err
+
+
+def test_a_name_before_the_first_commit(desk: Desk) -> None:
+    desk.git("init", "-q")
+    desk.ldv("init", "--yes")
+    desk.write("raw.csv")
+    desk.ldv("add", "raw.csv")
+    refused = desk.ldv("tag", "raw.csv", "v1", code=1).err
+    assert "nothing is committed yet" in refused and "fix: git commit -m MESSAGE" in refused
 
 
 def test_revert(chain: Desk) -> None:
@@ -118,7 +137,7 @@ def test_revert(chain: Desk) -> None:
 
 def test_search(chain: Desk) -> None:
     assert chain.ldv("search", "counts").out.startswith("raw.csv@")
-    assert "No version of which that was said" in chain.ldv("search", "nothing").out
+    assert "No committed version of which that was said" in chain.ldv("search", "nothing").out
     assert [hit["version"]["dataset"] for hit in chain.json("search", "tr")["report"]["hits"]] == ["upper.csv"]
 
 

@@ -102,6 +102,16 @@ def test_drop_shows_then_does(shared: Desk) -> None:
     assert os.path.exists("raw/a.txt")
 
 
+def test_drop_says_when_there_is_nothing_to_drop(shared: Desk) -> None:
+    shared.write("copy.csv", (shared.here / "counts.csv").read_bytes())
+    shared.ldv("add", "copy.csv")
+    shared.ldv("push")
+    for options in ((), ("--yes",)):
+        printed = shared.ldv("drop", "copy.csv", *options)
+        assert printed.lines[0].startswith("stays  copy.csv  0 B") and "4.0 kB stays: used elsewhere" in printed.out
+        assert printed.lines[-1] == "Nothing to drop."
+
+
 def test_drop_refuses_with_what_to_type(shared: Desk) -> None:
     shared.write("counts.csv", "work")
     refused = shared.ldv("drop", "--data", "--yes", "counts.csv", code=5).err

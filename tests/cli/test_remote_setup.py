@@ -159,6 +159,16 @@ def test_a_region_that_is_another(lab: Desk, aws: Any) -> None:
     assert (region["state"], region["fix"]) == ("warning", "lobsterdv remote configure lab --set region=eu-west-1")
 
 
+def test_a_bucket_that_is_there_in_another_region_says_so_and_is_used_there(lab: Desk, aws: Any) -> None:
+    lab.ldv("remote", "create", "s3://far-away", "--region", "eu-west-1")
+    assert not lab.json("remote", "create", "s3://far-away", "--region", "eu-west-1")["report"]["elsewhere"]
+    found = lab.json("remote", "create", "s3://far-away", "lab", "--region", "us-east-1")["report"]
+    assert (found["region"], found["elsewhere"]) == ("eu-west-1", True)
+    (bucket,) = [step for step in found["steps"] if step["name"] == "bucket"]
+    assert bucket["outcome"] == "already" and "is in eu-west-1, not in us-east-1" in bucket["detail"]
+    assert "region: eu-west-1" in (lab.here / ".lobsterdv.yaml").read_text()
+
+
 def test_at_a_server_without_tls_the_bucket_stays_usable(
     lab: Desk, moto: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

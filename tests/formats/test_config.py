@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobsterdv.errors import ConfigError, FormatError, UnknownFormat
-from lobsterdv.formats.config import Layer, dump_config, environment_layer, merge, parse_config
+from lobsterdv.formats.config import Layer, Remote, dump_config, environment_layer, merge, parse_config
 from lobsterdv.formats.remote_settings import REMOTE_KEYS
 from lobsterdv.formats.settings import KEYS, check_remote_name, check_value
 from lobsterdv.formats.values import Scope, parse_size
@@ -57,6 +57,22 @@ def test_who_named_an_endpoint_is_remembered_and_trust_is_for_one_place() -> Non
     mine = parse("remotes:\n  lab:\n    endpoint_url: http://good\n")
     assert merge([tracked, mine]).remotes["lab"].endpoint_scope == "private"
     assert merge([tracked, private, mine]).remotes["lab"].trust_line in config.trusted
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint", "scope"),
+    [
+        ("tracked", "tracked", "tracked"), ("private", "tracked", "tracked"), ("user", "tracked", "tracked"),
+        ("tracked", "private", "private"), ("tracked", "user", "tracked"), ("private", "user", "private"),
+        ("user", "user", "user"), ("tracked", None, "tracked"),
+    ],
+)  # fmt: skip
+def test_a_url_of_ones_own_does_not_vouch_for_an_endpoint_of_the_repository(
+    url: Scope, endpoint: Scope | None, scope: Scope
+) -> None:
+    """Else whoever writes to it could change the endpoint later, and have signed requests sent there."""
+    scopes: dict[str, Scope] = {"url": url, **({"endpoint_url": endpoint} if endpoint else {})}
+    assert Remote("lab", {}, scopes).endpoint_scope == scope
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,18 @@ def test_an_endpoint_from_a_clone_gets_nothing_before_it_is_trusted(lab: Lab) ->
     other.close()
 
 
+def test_a_private_url_does_not_vouch_for_the_repositorys_endpoint(lab: Lab) -> None:
+    added(lab, "cloud", "s3://bucket/x", endpoint_url=ENDPOINT)
+    lab.commit()
+    other = lab.clone(lab.root.parent / "b")
+    other.configure(remotes={"cloud": {"url": "s3://bucket/mine"}})
+    with pytest.raises(Untrusted):
+        other.reopen().project.open_store(other.project.remote())
+    trust_remote(other.project, "cloud")
+    other.reopen().project.open_store(other.project.remote())
+    other.close()
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9000", "http://localhost:9000", "http://[::1]:9000"])
 def test_this_machine_is_trusted(lab: Lab, endpoint: str) -> None:
     added(lab, "local", "s3://bucket/x", endpoint_url=endpoint)

@@ -41,11 +41,11 @@ def over(server: Server) -> type[Clones]:
 
 
 def test_two_clones_share_a_directory() -> None:
-    run(Clones, runs=12, fixed=True)
+    run(Clones, runs=8, fixed=True)
 
 
 def test_two_clones_share_a_bucket(moto: Server) -> None:
-    run(over(moto), runs=4, fixed=True)
+    run(over(moto), runs=3, fixed=True)
 
 
 @pytest.mark.slow

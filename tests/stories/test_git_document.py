@@ -12,9 +12,9 @@ import yaml
 
 from lobsterdv.cli.main import HIDDEN
 from lobsterdv.ops.hooks import NAMES
-from tests.stories.test_git_looks_after_the_data import Person, ada, bench, person
+from tests.stories.bench import Person, ada, bench, ground, person, templates
 
-__all__ = ["ada", "bench"]
+__all__ = ["ada", "bench", "ground", "templates"]
 ROOT = Path(__file__).parents[2]
 SAMPLES = dict(re.findall(r"<!-- sample: (.+?) -->\n```yaml\n(.*?)```", (ROOT / "docs/git.md").read_text(), re.DOTALL))
 

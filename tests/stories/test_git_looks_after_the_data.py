@@ -4,106 +4,12 @@ Everything here is the real git, the real hooks and the real program."""
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-import lobsterdv
 from lobsterdv.formats.pointer import parse_pointer
-from tests.ops.lab import environment
+from tests.stories.bench import Person, ada, ben, bench, ground, person, templates
 
-
-@dataclass
-class Person:
-    """Someone at a shell in their clone."""
-
-    root: Path
-    env: dict[str, str]
-
-    def run(self, *command: str, code: int | None = 0, folder: str = ".", stdin: str | None = None) -> str:
-        """Standard output and errors together, as they stand on a screen."""
-        done = subprocess.run(
-            command, cwd=self.root / folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False, input=stdin or "",
-        )  # fmt: skip
-        assert code is None or done.returncode == code, (command, done)
-        assert "Traceback" not in done.stdout, done.stdout
-        return done.stdout
-
-    def git(self, *args: str, code: int | None = 0, folder: str = ".") -> str:
-        return self.run("git", *args, code=code, folder=folder)
-
-    def ldv(self, *args: str, code: int | None = 0) -> str:
-        return self.run("lobsterdv", *args, code=code)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def read(self, name: str) -> str:
-        return (self.root / name).read_text()
-
-    def version(self, name: str, text: str, message: str = "work") -> None:
-        """A file changed, added and committed."""
-        self.write(name, text)
-        self.ldv("add", "-q", name.split("/")[0], "-m", message)
-        self.git("commit", "-q", "-m", message)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a git server, a shelf for data and lobsterdv on the PATH."""
-    program = tmp_path / "bin" / "lobsterdv"
-    program.parent.mkdir()
-    source = Path(lobsterdv.__file__).parents[1]
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{source}" exec "{sys.executable}" -m lobsterdv "$@"\n')
-    program.chmod(0o755)
-    for name in ("home", "shelf"):
-        (tmp_path / name).mkdir()
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "hub")], check=True)
-    yield tmp_path
-
-
-def person(bench: Path, name: str, *, with_lobsterdv: bool = True) -> Person:
-    env = environment(bench / "home")
-    env["GIT_CEILING_DIRECTORIES"] = str(bench)
-    if with_lobsterdv:
-        env["PATH"] = f"{bench / 'bin'}{os.pathsep}{env['PATH']}"
-    root = bench / name
-    if not root.exists():
-        subprocess.run(["git", "clone", "-q", str(bench / "hub"), str(root)], env=env, check=True, capture_output=True)
-    return Person(root, env)
-
-
-@pytest.fixture
-def ada(bench: Path) -> Person:
-    """Her first version is committed, nothing is pushed."""
-    ada = person(bench, "ada")
-    ada.ldv("init", "--remote", str(bench / "shelf"))
-    ada.ldv("hooks", "install")
-    ada.git("commit", "-q", "-m", "start")
-    for name in "abcd":
-        ada.write(f"raw/{name}.txt", name)
-    ada.write("counts.csv", "1\n" * 1000)
-    ada.ldv("add", "raw", "counts.csv")
-    ada.git("commit", "-q", "-m", "data")
-    return ada
-
-
-@pytest.fixture
-def ben(bench: Path, ada: Person) -> Person:
-    """He has what she pushed."""
-    ada.git("push", "-q", "-u", "origin", "main")
-    ben = person(bench, "ben")
-    ben.ldv("hooks", "install")
-    ben.ldv("pull")
-    return ben
-
+__all__ = ["ada", "ben", "bench", "ground", "templates"]
 
 # What a push sends
 

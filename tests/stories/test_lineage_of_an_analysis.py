@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import lobsterdv
-from tests.stories.test_git_looks_after_the_data import Person, bench, person
+from tests.stories.bench import Person, bench, ground, made_once, person, templates
 
-__all__ = ["bench"]
+__all__ = ["bench", "ground", "templates"]
 
 QC = """
 import sys
@@ -45,8 +45,13 @@ CELLS = [
 
 
 @pytest.fixture
-def ada(bench: Path) -> Person:
+def ada(bench: Path, templates: Path) -> Person:
     """Raw cells, three steps, each committed."""
+    made_once(bench, templates / "ada", lambda: _analysis(bench))
+    return person(bench, "ada")
+
+
+def _analysis(bench: Path) -> None:
     ada = person(bench, "ada")
     program = bench / "bin" / "python"
     source = Path(lobsterdv.__file__).parents[1]
@@ -69,7 +74,6 @@ def ada(bench: Path) -> Person:
     ada.git("commit", "-q", "-m", "normalised")
     notebook(ada)
     ada.git("commit", "-q", "-m", "clusters")
-    return ada
 
 
 def notebook(person: Person) -> None:

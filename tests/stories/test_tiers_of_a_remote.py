@@ -4,18 +4,21 @@ lab pays for what it does not know of, or an archive swallows data that somebody
 from __future__ import annotations
 
 import json
-import os
+import random
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 
+from lobsterdv.chunker import cut_lengths
 from lobsterdv.ops.cost import put_requests
 from lobsterdv.stores.base import Stat
 from tests.cli.conftest import Desk, desk
@@ -23,6 +26,11 @@ from tests.server import Server
 
 __all__ = ["desk"]
 DOCUMENT = (Path(__file__).parents[2] / "docs/s3.md").read_text()
+
+
+def noise(size: int, seed: str) -> bytes:
+    """Bytes that nothing compresses: the same in every run, for where they are cut decides what is stored and paid."""
+    return random.Random(seed).randbytes(size)
 
 
 class Bucket:
@@ -123,7 +131,7 @@ def bucket(
         place = ["--endpoint-url", moto.endpoint_url, "--region", "us-east-1", "--default"]
         lab.ldv("remote", "add", "lab", f"s3://{made.name}/lab", *place)
         for message in ("first", "second"):
-            lab.write("counts.bin", os.urandom(1_000_000))
+            lab.write("counts.bin", noise(1_000_000, message))
             lab.ldv("add", "counts.bin", "-m", message)
             lab.commit(message)
             lab.ldv("push")
@@ -188,6 +196,9 @@ def test_the_life_of_an_old_version(lab: Desk, bucket: Bucket) -> None:
     lab.ldv("push")
     lab.ldv("verify", "--remote", "--all")
     assert report(lab, "verify", "--remote", "--all", "--read-data")["archived"] == 1
+    assert (
+        "(1 object archived: there, and not to be read before a restore)" in lab.ldv("verify", "--remote", "--all").out
+    )
     lab.ldv("push", "--check")  # what is current can be read
 
     forget_locally(lab)
@@ -243,7 +254,7 @@ def test_a_restore_takes_its_time(lab: Desk, bucket: Bucket, monkeypatch: pytest
 
 def test_what_is_not_archived_comes_and_the_rest_later(lab: Desk, bucket: Bucket) -> None:
     for name in ("a.bin", "b.bin", "folder/c.bin", "folder/d.bin"):
-        lab.write(name, os.urandom(9_000_000 if name.startswith("folder") else 200_000))
+        lab.write(name, noise(9_000_000 if name.startswith("folder") else 200_000, name))
     lab.ldv("add", "a.bin", "b.bin", "folder")
     known = set(bucket.objects())
     lab.ldv("push", "a.bin")
@@ -302,34 +313,78 @@ def test_a_push_that_needs_a_tagged_object_takes_the_tag_off(lab: Desk, bucket: 
     assert bucket.tagged() == {} and key in bucket.objects()
 
 
-def test_what_it_costs(lab: Desk, bucket: Bucket, tmp_path: Path) -> None:
-    old = (lab.here / "counts.bin").read_bytes()
-    lab.write("counts.bin", old[:500_000] + os.urandom(500_000))
+def object_key(stored: bytes) -> str:
+    name = blake3(stored).hexdigest()
+    return f"lab/objects/{name[:2]}/{name}"
+
+
+def dollars(size: int, *, gigabyte: float) -> float:
+    return size / (1024 * 1024 * 1024) * gigabyte
+
+
+def test_what_it_costs(lab: Desk, bucket: Bucket) -> None:
+    """Three versions; the newest is half of the second's bytes and half new ones. What each use takes is known from the
+    content's own name and cut points, and its price from the table."""
+    before, second = noise(1_000_000, "first"), noise(1_000_000, "second")
+    newest = second[:500_000] + noise(500_000, "newest")
+    lab.write("counts.bin", newest)
     lab.ldv("add", "counts.bin")
     lab.ldv("push")
+    known = set(chunks(second))
+    new = b"".join(chunk for chunk in chunks(newest) if chunk not in known)
+    assert 500_000 < len(new) < 564 << 10
+    stored = {key: row["Size"] for key, row in bucket.objects().items()}
+    assert stored == {object_key(data): len(data) for data in (before, second, new)}
+    documents = [len(value) for key, value in bucket.values().items() if not key.startswith("lab/objects/")]
+
     found = report(lab, "remote", "cost", "--what-if", "DEEP_ARCHIVE", "--what-if", "STANDARD_IA")
-    sizes = {share["use"]: share["bytes"] for share in found["shares"]}
-    stored = sum(row["Size"] for row in bucket.objects().values())
-    assert sizes["current"] + sizes["history"] == stored and "waste" not in sizes
-    assert found["month"] == pytest.approx(found["bytes"] / 2**30 * 0.023)
-    assert found["saved"]["dedupe"] > 400_000
-    assert found["pulling"]["bytes"] == sizes["current"] and found["pulling"]["egress"] > 0
+    current, history = 1_000_000 + len(new), 1_000_000
+    expected = {"current": (2, current), "history": (1, history), "documents": (len(documents), sum(documents))}
+    assert {share["use"]: (share["items"], share["bytes"]) for share in found["shares"]} == expected
+    table = json.loads(lab.ldv("remote", "cost", "--show-prices").out)
+    standard = table["classes"]["STANDARD"]["storage"]
+    assert standard == 0.023, "AWS's list price in us-east-1"
+    for share in found["shares"]:
+        assert share["month"] == pytest.approx(dollars(share["bytes"], gigabyte=standard))
+    assert found["bytes"] == current + history + sum(documents)
+    assert found["month"] == pytest.approx(dollars(found["bytes"], gigabyte=standard))
+    assert found["saved"]["dedupe"] == 1_000_000 - len(new)
+    assert found["pulling"]["bytes"] == current
+    assert found["pulling"]["egress"] == pytest.approx(dollars(current, gigabyte=table["egress"]))
     deep = found["what_if"][0]
     assert (deep["storage_class"], deep["what"], deep["minimum_days"]) == ("DEEP_ARCHIVE", "all objects", 180)
     assert deep["padded_bytes"] == 3 * 40 * 1024 and deep["time"] == "up to 12 hours"
-    assert deep["month"] < found["month"] and deep["change"] < 0
+    price = table["classes"]["DEEP_ARCHIVE"]["storage"]
+    month = dollars(current + history + 3 * 32 * 1024, gigabyte=price) + dollars(3 * 8 * 1024, gigabyte=standard)
+    assert deep["month"] == pytest.approx(month)
+    assert deep["change"] == pytest.approx(month - dollars(current + history, gigabyte=standard))
 
     bucket.client.put_object(Bucket=bucket.name, Key=f"lab/objects/ab/ab{'0' * 62}", Body=b"x" * 1000)
-    mine = json.loads(lab.ldv("remote", "cost", "--show-prices").out)
-    mine["date"], mine["region"], mine["classes"]["STANDARD"]["storage"] = "2030-02-03", "our-cellar", 1024.0
-    table = lab.write("prices.json", json.dumps(mine))
-    shown = lab.ldv("remote", "cost", "lab", "--prices", str(table))
-    assert "list prices of our-cellar on 2030-02-03" in shown.out and "named by nothing" in shown.out
-    rows = re.findall(r"([\d.]+) MB +\$([\d.]+) a month", shown.out)
-    assert rows and all(abs(float(mb) * 1e6 / 2**20 - float(cost)) < 0.06 for mb, cost in rows), "1,024 a GB"
-    table.write_text("{}")
-    assert lab.json("remote", "cost", "--prices", str(table), code=1)["errors"][0]["type"] == "FormatError"
+    table["date"], table["region"], table["classes"]["STANDARD"]["storage"] = "2030-02-03", "our-cellar", 1024.0
+    ours = lab.write("prices.json", json.dumps(table))
+    dear = report(lab, "remote", "cost", "lab", "--prices", str(ours))
+    expected["waste"] = (1, 1000)
+    assert {share["use"]: (share["items"], share["bytes"]) for share in dear["shares"]} == expected
+    assert dear["month"] == pytest.approx(sum(dollars(size, gigabyte=1024) for _, size in expected.values()))
+    shown = lab.ldv("remote", "cost", "lab", "--prices", str(ours)).out
+    assert "list prices of our-cellar on 2030-02-03" in shown
+    rows = dict(re.findall(r"^  (.+?)  .* [MkB]+ +\$([\d.]+) a month$", shown, re.MULTILINE))
+    assert rows == {
+        "current versions": f"{dollars(current, gigabyte=1024):.2f}",
+        "older versions": f"{dollars(history, gigabyte=1024):.2f}",
+        "named by nothing": f"{dollars(1000, gigabyte=1024):.1g}",
+        "manifests, records": f"{dollars(sum(documents), gigabyte=1024):.1g}",
+        "total": f"{dollars(dear['bytes'], gigabyte=1024):.2f}",
+    }
+    ours.write_text("{}")
+    assert lab.json("remote", "cost", "--prices", str(ours), code=1)["errors"][0]["type"] == "FormatError"
     assert "no class COLD" in lab.ldv("remote", "cost", "--what-if", "COLD", code=2).err
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """As files of up to 64 MiB are cut."""
+    ends = [*accumulate(cut_lengths(data, average_bits=14))]
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def test_parts_of_an_upload_are_counted(moto: Server) -> None:
@@ -355,7 +410,7 @@ def test_old_copies_of_a_bucket_that_keeps_versions(lab: Desk, bucket: Bucket) -
 
 def test_a_class_is_of_objects_alone(lab: Desk, bucket: Bucket) -> None:
     before = set(bucket.objects())
-    lab.write("cold.bin", os.urandom(100_000))
+    lab.write("cold.bin", noise(100_000, "cold"))
     lab.ldv("add", "cold.bin")
     lab.ldv("push", "--storage-class", "STANDARD_IA", "cold.bin")
     kept = bucket.classes()

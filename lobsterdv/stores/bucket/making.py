@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from lobsterdv.errors import Denied, NoBucket, NotARemote, Refused
 from lobsterdv.stores.bucket.asking import Unsupported, ask
@@ -20,19 +20,27 @@ _NO_SUCH_PLACE: Final = frozenset(
 )
 
 
-def find(calls: S3Calls) -> Literal["ours", "absent"]:
+class Found(NamedTuple):
+    """``region`` is where AWS says a bucket of ours is; empty where nobody says."""
+
+    state: Literal["ours", "absent"]
+    region: str = ""
+
+
+def find(calls: S3Calls) -> Found:
     """Whether the bucket is there and this account's. Raises Refused for one that is not, or not surely."""
     try:
-        ask(calls, LIST, lambda client: client.head_bucket(Bucket=calls.bucket))
+        answer = ask(calls, LIST, lambda client: client.head_bucket(Bucket=calls.bucket))
     except NoBucket:
-        return "absent"
+        return Found("absent")
     except Denied as error:
         raise _foreign(calls, "it is there, and you may not look into it") from error
     except Unsupported as error:
         raise NotARemote(calls.url, str(error)) from error
     if not _is_listed(calls):
         raise _foreign(calls, "it is there, and not among the buckets of your account")
-    return "ours"
+    # Other servers have one place, whatever they call it.
+    return Found("ours", "" if calls.options.endpoint_url else answer.get("BucketRegion", ""))
 
 
 def make(calls: S3Calls, region: str) -> None:
