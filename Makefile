@@ -44,7 +44,7 @@ test: $(STAMP)
 
 test-s3: $(STAMP)  # a server that cannot be installed is named here, and again at the end of the run
 	-$(MAKE) --no-print-directory --keep-going servers
-	$(BIN)/python -m pytest -m "s3 and not faults" --write-servers docs/s3.md
+	$(BIN)/python -m pytest tests -m "s3 and not faults" --write-servers docs/s3.md
 
 servers: $(STAMP) s3rver ceph  # seaweedfs and rclone are Python packages
 

@@ -52,7 +52,7 @@ def costed(report: CostReport, words: Words, *, again: str) -> Done:
         lines.append("Whether the bucket keeps old copies could not be seen.")
     lines += _alternatives(report.what_if, source)
     if source is not None:
-        lines.append(told(source))
+        lines += told(source, words)
     hints = following([again]) if source is not None and not report.what_if else []
     return Done(report, report.failures, answer=lines, hints=hints)
 
@@ -90,7 +90,7 @@ def tiered(report: TierReport, words: Words, *, again: str) -> Done:
     if report.acted:
         news = "installed" if report.rule_installed else "was there"
         lines.append(f"The bucket's lifecycle rule {news}; its other rules are as they were.")
-    lines.append(told(report.prices))
+    lines += told(report.prices, words)
     hints = following([again]) if not report.acted and (report.versions or report.untagged) else []
     return Done(report, report.failures, answer=lines, hints=hints)
 
@@ -101,7 +101,7 @@ def restored(report: RestoreReport, words: Words, *, pull: str) -> Done:
     if asked and report.prices is not None:
         cost = "an unknown sum" if report.cost is None else f"about {money(report.cost, report.prices)}"
         lines.append(f"{count(asked, 'object')} asked for ({report.tier}, {report.days} days): {cost}.")
-        lines.append(told(report.prices))
+        lines += told(report.prices, words)
     if report.waiting and report.time:
         lines.append(f"This takes {report.time}.")
     hints = []
@@ -127,10 +127,16 @@ def money(amount: float, source: PriceSource | None) -> str:
     return f"{sign}{mark}{text}{end}"
 
 
-def told(source: PriceSource) -> str:
+def told(source: PriceSource, words: Words) -> list[str]:
     """What every output with money in it ends with."""
-    origin = "" if source.table == "built in" else f", from {safe(source.table)}"
-    return f"Prices: list prices of {safe(source.region)} on {safe(source.date)}{origin}; check what yours are."
+    prices = f"Prices: list prices of {safe(source.region)} on {safe(source.date)}"
+    if source.table != "built in":
+        return [f"{prices}, from {safe(source.table)}."]
+    show = words.ldv("remote", "cost", "--show-prices")
+    return [
+        f"{prices}, built in and looked up nowhere since: other regions and days have others.",
+        f"Your own: {show} > prices.json, correct it, and give --prices prices.json.",
+    ]
 
 
 def _saved(report: CostReport) -> list[str]:
