@@ -56,7 +56,7 @@ ceph:
 		$(SUDO) apt-get install -y -qq --no-install-recommends $(CEPH); }
 
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m "faults and not s3"
+	$(BIN)/python -m pytest -n 2 -m "not s3" tests/damage
 
 test-browser: $(STAMP)
 	$(BIN)/python -m pytest -n 0 -m browser

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.documents_once import read_documents_once
 from tests.ops.lab import Lab
 
 settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no news
 settings.load_profile("here")
 
 pytest_plugins = ["tests.servers", "tests.matrix", "tests.damage.counting"]
+read_documents_once()
 
 
 @pytest.fixture

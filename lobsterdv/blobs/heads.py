@@ -64,12 +64,14 @@ class Heads:
     remote: Remote
     jobs: int
     sent: Sent = field(default_factory=Sent)
+    arrivals: dict[StoredObject, Stat] = field(default_factory=dict)
+    """What this run sent, as the store told of it then."""
     _there: dict[StoredObject, float] = field(default_factory=dict)  # when, by the store's clock
     _touched: set[StoredObject] = field(default_factory=set)
 
     def counting(self, sent: Sent) -> Heads:
         """The same answers, with another count of what is done."""
-        return Heads(self.remote, self.jobs, sent, self._there, self._touched)
+        return Heads(self.remote, self.jobs, sent, self.arrivals, self._there, self._touched)
 
     def has(self, item: StoredObject) -> bool:
         """True when the remote holds the object with the right size, and will for a while."""
@@ -140,6 +142,7 @@ class Heads:
         if not self._stays(item, stat):
             raise MissingContent(name, str(item.digest), self.remote.url)
         self._there[item] = self.remote.store.clock()
+        self.arrivals[item] = stat
         self.sent.add(new_bytes=item.size, new_objects=1)
 
 

@@ -2,7 +2,8 @@
 
 ``locks/<id>.wanted`` says that somebody asks, ``locks/<id>.held`` that somebody has it. Between the two, and after, the
 keys are listed: whoever has it keeps it, and of those who ask the lowest id goes on. Of two that ask at once both may
-have to go; never do both go on. What was not renewed for an hour, by the store's clock, counts for nothing.
+have to go; never do both go on. What was not renewed for an hour, by the store's clock, counts for nothing. Who may not
+delete is told before anything is written: the keys of a lock that cannot be given back would be in everybody's way.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _Yields = Callable[[str, str], bool]
 
 class RemoteLock:
     """Use it as a context manager. ``began`` is when it was asked for, by the store's clock, which is exact here: the
-    time of a value that was just written. Raises Busy, and Refused when ``now``, this machine's clock, is far off."""
+    time of a value that was just written. ``left`` are keys that could not be removed at its end, with the reasons.
+    Raises Denied, Busy, and Refused when ``now``, this machine's clock, is far off."""
 
     def __init__(self, store: Store, *, holder: str, now: float, name: str = "") -> None:
         self._store = store
@@ -33,8 +35,10 @@ class RemoteLock:
         self._now = now
         self.began = 0.0
         self._renewed = 0.0
+        self.left: dict[str, LobsterError] = {}
 
     def __enter__(self) -> RemoteLock:
+        self._store.delete(f"{LOCKS}{self._id}.wanted")  # is not there: this asks whether it may be deleted
         try:
             self.began = self._renewed = self._write("wanted").modified
             check_skew(self._store, self.began, self._now)
@@ -67,8 +71,8 @@ class RemoteLock:
         for key in reversed(self._written):
             try:
                 self._store.delete(key)
-            except LobsterError:
-                pass
+            except LobsterError as error:
+                self.left[key] = error
         self._written.clear()
 
     def _write(self, state: str) -> Stat:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.digest import Digest, digest_of
-from lobsterdv.errors import CorruptContent, Denied, FormatError, KeyMissing, Refused
+from lobsterdv.errors import CorruptContent, Denied, FormatError, KeyMissing, ObjectLocked, Refused
 from lobsterdv.formats.columns import MAX_BODY_BYTES
 from lobsterdv.formats.layout import MARKS, mark_key, name_in_key, record_key
 from lobsterdv.formats.mark import Mark, encode_mark, parse_mark
@@ -20,12 +20,14 @@ _LOST_SHARE = 5  # of so many records that an earlier mark saw, at most one may 
 
 @dataclass
 class Swept:
-    """``spared`` were written or refreshed since the first mark, or gone; ``denied`` the store would not give up."""
+    """``spared`` were written or refreshed since the first mark, or gone; ``denied`` the store would not give up, and
+    ``denial`` says why where it is not a retention period or a legal hold."""
 
     keys: list[str] = field(default_factory=list)
     bytes: int = 0
     spared: int = 0
     denied: list[str] = field(default_factory=list)
+    denial: Denied | None = None
 
 
 def read_marks(room: Remote) -> list[tuple[str, Mark]]:
@@ -99,8 +101,10 @@ def sweep(room: Remote, chosen: Iterable[Stat], first: Mark, *, before_each: Cal
         before_each()
         try:
             gone = _delete(room, stat.key, first)
-        except Denied:
+        except Denied as error:
             swept.denied.append(stat.key)
+            if not isinstance(error, ObjectLocked):
+                swept.denial = swept.denial or error
             continue
         if gone:
             swept.keys.append(stat.key)

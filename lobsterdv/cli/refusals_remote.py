@@ -24,6 +24,11 @@ def _exists(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("remote", "remove", quote(error.path)), "then add it again")]
 
 
+def _damaged_there(error: Refused, at: Situation) -> list[Remedy]:
+    heal = at.words.ldv("verify", "--remote", "--read-data", "--repair", at.words.arg(error.path))
+    return [Remedy(heal, "heals it there, from the copy that is here")]
+
+
 def _not_held(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("push", at.words.arg(error.path)), "then the remote holds it")]
 
@@ -93,6 +98,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "lost": _lost,
     "no-logging": _no_logging,
     "not-a-bucket": _another_place,
+    "damaged-there": _damaged_there,
     "not-held": _not_held,
     "only-here": _embedded,
     "own-bucket": _another_place,

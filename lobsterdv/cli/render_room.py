@@ -159,10 +159,12 @@ def forgot(report: ForgetReport, words: Words, *, again: str) -> Done:
             f"  {safe(report.remote)}: {size(report.own_bytes)} that nothing else needs go with remote gc, not before "
             f"{report.gone_from[:10]}"
         )
+    elif report.acted:
+        lines.append(f"  {safe(report.remote)}: has a tombstone now, so that nobody can push it")
     if report.shared_bytes:
         lines.append(f"  {size(report.shared_bytes)} are in objects that other versions need too, and stay")
-    collect = words.ldv("remote", "gc", quote(report.remote), "--yes")
-    return Done(report, report.failures, answer=lines, hints=following([collect if report.acted else again]))
+    collect = [words.ldv("remote", "gc", quote(report.remote), "--yes")] if report.records else []
+    return Done(report, report.failures, answer=lines, hints=following(collect if report.acted else [again]))
 
 
 def repacked(report: RepackReport, words: Words, *, again: str) -> Done:

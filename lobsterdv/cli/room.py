@@ -23,9 +23,10 @@ def gc_command(
     """Take out of the cache what nothing names any more.
 
     What no commit, branch, tag, stash, reflog, index or work tree of any project that uses this cache names is
-    deleted if the remote is seen to hold it, else moved to the trash: `lobsterdv undelete` brings it back, until
-    `trash.days` or `trash.max` are over. If the cache is larger than `cache.max`, what was least recently used
-    and the remote holds goes too, but never what a work tree is at. Without --yes it only shows what it would do.
+    deleted if the remote is seen to hold it, proved as `lobsterdv drop` does, else moved to the trash: `lobsterdv
+    undelete` brings it back, until `trash.days` or `trash.max` are over. If the cache is larger than `cache.max`,
+    what was least recently used and the remote holds goes too, but never what a work tree is at. Without --yes it
+    only shows what it would do.
     """
     from lobsterdv.cli.render_room import collected, unregistered  # noqa: PLC0415 - start-up time
     from lobsterdv.ops.gc import gc, unregister_project  # noqa: PLC0415 - start-up time
@@ -58,8 +59,9 @@ def drop_command(
     """Give up local copies of what the remote holds.
 
     Deletes the cache's copy, with --data the files too. The pointer stays, and `lobsterdv pull PATH` brings the data
-    back. The remote is asked for all of it first; what it does not hold whole is refused. Without --yes it only shows
-    what it would do.
+    back. The remote is asked for all of it first, and its bytes are proved: by the server's etag or checksum, else by
+    reading them, unless that was done within 30 days. What it does not hold whole is refused. Without --yes it only
+    shows what it would do, and reads nothing.
     """
     from lobsterdv.cli.paths import targets  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_room import dropped  # noqa: PLC0415 - start-up time

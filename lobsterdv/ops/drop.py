@@ -1,6 +1,7 @@
 """drop: give up local copies of what a remote verifiably holds. The pointer stays; `pull` brings the data back.
 
-Every object behind a version is asked for by HEAD in this run; a version that is not held whole is refused. Then,
+Every object behind a version is asked for by HEAD in this run, and its bytes are proved before anything goes
+(``ops.proofs``); a version that is not held whole is refused. Then,
 with nobody else relying on the cache: the work tree's files (with ``data``, and only unmodified ones), views, and
 the cache's contents, but for those that another dataset, work tree or project is at. Killed in between, what is
 left is whole, and dropping once more goes on.
@@ -83,7 +84,7 @@ def drop(
     if not chosen:
         return report
     observer(Started("checking", total_items=len(chosen)))
-    holding = ask(project, remote, [project.project_id], jobs=jobs)
+    holding = ask(project, remote, [project.project_id], proved=yes, jobs=jobs, observer=observer)
     report.remote = None if holding is None else project.remote(remote).name
     ready: list[tuple[Selected, Set[bytes]]] = []
     for selection in chosen:
@@ -130,6 +131,10 @@ def _held(project: Project, selection: Selected, holding: Holding, *, data: bool
     entries = Entries.of(entries_of(project, dataset.path, dataset.pointer))
     contents = set(entries_below(entries, below, dataset.path).file_digests().plain())
     missing = holding.lacking(dataset.pointer.digest, contents)
+    if missing and holding.proofs is not None and holding.proofs.damaged:
+        count = len(holding.proofs.damaged)
+        what = "an object" if count == 1 else f"{count:,} objects"
+        raise Refused(dataset.path, f"{what} at {holding.room.url} is not what its name says", "damaged-there")
     if missing is None or missing:
         some = missing is not None and len(contents) > 1
         which = f"{len(missing or ()):,} of its {len(contents):,} files are" if some else "it is"

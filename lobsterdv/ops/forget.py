@@ -17,8 +17,9 @@ from lobsterdv.blobs.remote_look import Filed, named_by, read_catalogs
 from lobsterdv.blobs.tenants import alone
 from lobsterdv.blobs.tombstones import bury
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError, Refused, UsageError
+from lobsterdv.errors import ContentError, NotARemote, Refused, UsageError
 from lobsterdv.events import Observer
+from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifests_prefix
 from lobsterdv.formats.tombstone import Tombstone
@@ -58,7 +59,8 @@ def forget(
     project: Project, path: str, *, rev: str, reason: str, remote: str | None = None, yes: bool = False,
     jobs: int | None = None, observer: Observer,
 ) -> ForgetReport:  # fmt: skip
-    """Forget the version of a dataset at ``rev``, for good; without ``yes`` only say what that would do.
+    """Forget the version of a dataset at ``rev``, for good; without ``yes`` only say what that would do. Where nothing
+    was pushed yet the remote begins with the tombstone: other clones may have the version, and push it one day.
 
     Raises Refused for a version that the work tree's pointers name, or that another project of the remote has pushed;
     NotTracked, UnknownRevision, RemoteError, Busy. May be repeated.
@@ -71,18 +73,19 @@ def forget(
         if other.pointer.digest == digest:
             raise Refused(name, "it is what its pointer names now; give it another version first", "forget-current")
     config = project.remote(remote)
-    room = connect(project, config, jobs=jobs)
-    filed = read_catalogs(room)
+    room = _room(project, config, begin=yes, jobs=jobs)
+    filed = read_catalogs(room) if room is not None else []
     ours = [row for row in filed if row.record.pointer.digest == digest]
     for row in ours:
         if row.project_id != project.project_id and row.retired is None:
             raise Refused(path, f"project {row.project_id} has pushed the same version, and needs it", "forget-shared")
     report = ForgetReport(yes, config.name, str(dataset.path), digest, reason, dataset.pointer.size)
     report.records = sorted(row.record.at for row in ours)
-    now = room.store.clock()
-    _weigh(room, filed, ours, now, report)
-    report.gone_from = utc(now + GRACE_S)
-    if yes:
+    if room is not None and ours:
+        now = room.store.clock()
+        _weigh(room, filed, ours, now, report)
+        report.gone_from = utc(now + GRACE_S)
+    if room is not None and yes:
         identity = project.git.identity()
         bury(room, Tombstone(digest, str(dataset.path), reason, utc(project.now()), identity, project.host))
         retire(project, room, [row for row in ours if row.retired is None])
@@ -92,6 +95,16 @@ def forget(
         forget_pushed(project.index, shelf, [row for row in load_pushed(project.index, shelf) if row.version == digest])
     report.local_bytes = _forget_here(project, room, dataset, yes=yes, observer=observer)
     return report
+
+
+def _room(project: Project, config: RemoteConfig, *, begin: bool, jobs: int | None) -> Remote | None:
+    """The remote; None for one where nothing was pushed yet, unless it shall ``begin`` now."""
+    try:
+        return connect(project, config, create=begin, jobs=jobs)
+    except NotARemote as error:
+        if not error.is_empty:
+            raise
+        return None
 
 
 def _named(project: Project, path: str, rev: str) -> Dataset:
@@ -120,7 +133,7 @@ def _objects(room: Remote, rows: Sequence[Filed]) -> dict[Digest, int]:
         return {}
 
 
-def _forget_here(project: Project, room: Remote, dataset: Dataset, *, yes: bool, observer: Observer) -> int:
+def _forget_here(project: Project, room: Remote | None, dataset: Dataset, *, yes: bool, observer: Observer) -> int:
     """Delete this machine's copies of what only this version has, its listing and its manifests; returns the bytes."""
     cache, digest = project.cache, dataset.pointer.digest
     try:
@@ -140,6 +153,7 @@ def _forget_here(project: Project, room: Remote, dataset: Dataset, *, yes: bool,
         return give_up(project, selection, contents, needed(), yes=False, observer=observer).freed_bytes
     with alone(cache.folder):
         row = give_up(project, selection, contents, needed(), yes=True, observer=observer)
-        for path in [cache.listing_path(digest), *(cache.folder / room.kept(manifests_prefix(digest))).glob("*")]:
+        kept = [] if room is None else (cache.folder / room.kept(manifests_prefix(digest))).glob("*")
+        for path in [cache.listing_path(digest), *kept]:
             path.unlink(missing_ok=True)
     return row.freed_bytes

@@ -1,8 +1,9 @@
 """gc: make room in the cache without losing anything.
 
-What no project registered in the cache names any more goes: deleted when the remote holds it, seen in this run, else
-moved to the trash. Beyond ``cache.max`` the least recently used contents go too, if the remote holds them: never
-what a work tree, an index or a HEAD names, never what ``cache.keep`` spares. Without ``yes`` nothing is changed.
+What no project registered in the cache names any more goes: deleted when the remote holds it, seen in this run and
+proved (``ops.proofs``), else moved to the trash. Beyond ``cache.max`` the least recently used contents go too, if the
+remote holds them: never what a work tree, an index or a HEAD names, never what ``cache.keep`` spares. Without ``yes``
+nothing is changed.
 
 Everything is found out before the cache is taken alone (``blobs.tenants``); then the roots are read once more, and
 what is named by now stays. So a verb that runs beside it loses nothing: it holds up the removal, or its pointer is
@@ -101,7 +102,7 @@ def gc(
     limit = project.config.number("cache.max")
     holding = None
     if is_anything(found, kept, roots) or 0 < limit < found.size:
-        holding = ask(project, remote, roots.projects, jobs=jobs)
+        holding = ask(project, remote, roots.projects, proved=yes, jobs=jobs, observer=observer)
         report.remote = None if holding is None else project.remote(remote).name
     complete(kept, roots, holding)
     report.unlisted = sorted(root.path for root in kept.unlisted.values())

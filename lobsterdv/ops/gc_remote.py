@@ -69,7 +69,8 @@ class RemoteGcReport:
     what their objects take that nothing else names. ``waiting`` were retired before and can be brought back,
     ``expired`` cannot, and ``deleted`` of these are gone with this run (or would be). ``unnamed_*`` is everything that
     nothing names, in objects, manifests and segments; ``ripe_*`` of that what may go now, and ``next`` when more may.
-    ``restored`` were brought back by ``undo``. ``denied`` are keys that the store would not give up.
+    ``restored`` were brought back by ``undo``. ``denied`` are keys that the store would not give up; a failure too
+    unless a retention period or a legal hold keeps them, and so is a lock that could not be given back.
     """
 
     remote: str
@@ -121,6 +122,7 @@ def collect_remote(
         holder = f"{project.git.identity()} on {project.host}"
         with RemoteLock(room.store, holder=holder, now=project.now()) as lock:
             _collect(project, room, paths, report, lock.began, lock)
+        report.failures += [Failure(key, error) for key, error in lock.left.items()]
     observer(Finished("looking at the remote"))
     return report
 
@@ -180,6 +182,8 @@ def _collect(
             swept = sweep(room, chosen, first, before_each=lock.renew)
             report.deleted_items, report.deleted_bytes = len(swept.keys), swept.bytes
             report.spared_items, report.denied = swept.spared, swept.denied
+            if swept.denial is not None:
+                report.failures.append(Failure(swept.denied[0], swept.denial))
             gone = set(swept.keys)
             for key, old in marks:
                 if old.at < first.at:

@@ -1,5 +1,6 @@
 """What a remote verifiably holds: contents that a catalog record, its manifest and every object behind it vouch for,
-each asked for by HEAD in this run. What is not asked for counts as not held."""
+each asked for by HEAD in this run, and proved where that decides what is deleted (``ops.proofs``). What is not asked
+for counts as not held."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.remote import Remote, read_document, records
 from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import ContentError, FormatError, KeyMissing, NotARemote
+from lobsterdv.events import Observer, silent
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.contents import Contents, StoredObject
 from lobsterdv.formats.layout import manifest_key, record_key, segment_key
@@ -20,15 +22,17 @@ from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import claimed_table
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
+from lobsterdv.ops.proofs import Proofs
 
 
 @dataclass
 class Holding:
     """One remote, asked for as long as this lives; each object once. ``paths`` tell under which dataset a version was
-    pushed."""
+    pushed. With ``proofs`` an object whose bytes are not the right ones is not held."""
 
     room: Remote
     rows: list[tuple[str, Pushed]]
+    proofs: Proofs | None = None
     _heads: Heads = field(init=False)
     _whole: dict[Digest, bool] = field(default_factory=dict)
 
@@ -94,7 +98,10 @@ class Holding:
         if not hits or not self._is_whole(project_id, row):
             return set()
         behind = [(digest, {extent.object for extent in columns[at].extents}) for at, digest in hits]
-        absent = self._heads.absent(_all(objects for _, objects in behind))
+        asked = _all(objects for _, objects in behind)
+        absent = self._heads.absent(asked)
+        if self.proofs is not None:
+            absent |= self.proofs.wrong(asked - absent)
         return {digest for digest, objects in behind if not objects & absent}
 
     def _is_whole(self, project_id: str, row: Pushed) -> bool:
@@ -123,9 +130,17 @@ class Holding:
         return not stat.archived and (size is None or stat.size == size)
 
 
-def ask(project: Project, remote: str | None, projects: Iterable[str], *, jobs: int | None = None) -> Holding | None:
+def ask(
+    project: Project,
+    remote: str | None,
+    projects: Iterable[str],
+    *,
+    proved: bool = False,
+    jobs: int | None = None,
+    observer: Observer = silent,
+) -> Holding | None:
     """What ``projects`` (their ids) pushed to a remote; None for the embedded one, which lies on the same disk, and for
-    one where nothing was pushed yet. Raises ConfigError, RemoteError."""
+    one where nothing was pushed yet. With ``proved`` its bytes are looked at too. Raises ConfigError, RemoteError."""
     config = project.remote(remote)
     if is_embedded(project, config):
         return None
@@ -136,7 +151,8 @@ def ask(project: Project, remote: str | None, projects: Iterable[str], *, jobs: 
             raise
         return None
     rows = [(project_id, row) for project_id in projects if project_id for row in _pushes(project, room, project_id)]
-    return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True))
+    proofs = Proofs(project, room, observer) if proved else None
+    return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True), proofs)
 
 
 def is_embedded(project: Project, remote: RemoteConfig) -> bool:

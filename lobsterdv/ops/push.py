@@ -183,6 +183,7 @@ def _send_all(
 ) -> None:
     """Datasets side by side, the versions of each from old to new, so that the next finds what the last one placed."""
     from lobsterdv.ops.placing import Signer, send_version  # noqa: PLC0415 - start-up time: not when nothing is new
+    from lobsterdv.ops.proofs import remember_sent  # noqa: PLC0415 - so is this
 
     signer = Signer(project.project_id, project.git.identity(), project.host)
     by_dataset: dict[str, list[Wish]] = {}
@@ -216,6 +217,8 @@ def _send_all(
             else:
                 placed.append(row)
                 save_pushed(project.index, _shelf(project, room), [row])
+                remember_sent(project.index, room, heads.arrivals, now=project.now())
+                heads.arrivals.clear()
                 done.append(_pushed(wish, "repaired" if wish in damaged else "pushed", sent))
         return done
 

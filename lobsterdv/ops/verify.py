@@ -22,7 +22,7 @@ from lobsterdv.ops.repair import heal_contents, heal_listings, heal_work_tree
 from lobsterdv.ops.repair_remote import heal_remote
 from lobsterdv.ops.rounds import Clock, Round
 from lobsterdv.ops.verifying_cache import CacheFindings, check_contents, check_listings
-from lobsterdv.ops.verifying_remote import Level, check_remote
+from lobsterdv.ops.verifying_remote import Level, RemoteFindings, check_remote
 from lobsterdv.ops.verifying_work import WorkFindings, check_work_tree
 from lobsterdv.ops.wishes import Wish, wishes
 
@@ -144,7 +144,16 @@ def verify_remote(
             proved.complete()
     if repair:
         outcome = heal_remote(project, config, room, found, observer=observer)
+        hidden = _hidden(found, outcome)
         found.damages = [_told(row, outcome) for row in found.damages]
+        if hidden:
+            with Round(project.state, name, now=project.now, keep=False) as proved:
+                behind = check_remote(
+                    project, room, hidden, proved, clock, level=level, sample=sample, observer=observer
+                )
+            outcome = heal_remote(project, config, room, behind, observer=observer)
+            found.damages += [_told(row, outcome) for row in behind.damages]
+            found.area.left += behind.area.left
     report.areas = [found.area]
     report.damages = with_revs(project, found.damages)
     report.unpushed = [Left(wish.path, wish.pointer.digest) for wish in found.unpushed]
@@ -188,6 +197,12 @@ def _repair_here(
         replace(row, healed=replaced.get(row, ""), remedy="" if row in replaced else _remedy(row))
         for row in work.damages
     ]
+
+
+def _hidden(found: RemoteFindings, outcome: dict[tuple[str, Digest], str | LobsterError]) -> list[Wish]:
+    """Versions that were healed and whose documents were damaged: what these name was not looked at before."""
+    unread = {(row.path, row.version) for row in found.damages if row.what in ("record", "manifest", "segment")}
+    return [wish for wish in found.damaged if wish.key in unread and isinstance(outcome.get(wish.key), str)]
 
 
 def _healed(row: Damage, healed: dict[Digest, str]) -> Damage:

@@ -1,4 +1,5 @@
-"""How much was tried and survived: tests add to named counts, and a table of all of them ends the run.
+"""How much was tried and survived: tests add to named counts, and a table of all of them ends the run. What did not go
+as promised failed its test, and is counted as a version lost.
 
 A pytest plugin; counts cross from the workers of pytest-xdist with the reports of the tests.
 """
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+PART = "of these"
+"""Names with it are parts of others, and are not added to the sum."""
 _PROPERTY = "faults-counted"
 _totals: dict[str, list[int]] = {}
 
@@ -60,3 +63,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         write(f"| {'-' * width} | ----- | -------- |")
         for what, (tried, survived) in sorted(_totals.items()):
             write(f"| {what.ljust(width)} | {tried:5,} | {survived:8,} |")
+        alone = [counts for what, counts in _totals.items() if PART not in what]
+        tried, survived = (sum(counts[at] for counts in alone) for at in (0, 1))
+        write(f"In all {tried:,} tried, {survived:,} went as promised. Versions lost: {tried - survived:,}.")

@@ -7,11 +7,15 @@ Calls of all threads are put in the order of their times. What git and other pro
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 CALLS = (
@@ -34,14 +38,46 @@ class Call(NamedTuple):
     args: list[str]
 
 
-def trace(words: Sequence[str], *, folder: Path, env: Mapping[str, str], logs: Path) -> tuple[int, list[Call]]:
-    """Run a command under strace; its exit status, and the calls of all its Python processes."""
-    logs.mkdir()
-    command = ["strace", "-ff", "-ttt", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(logs / "t"), *words]
-    done = subprocess.run(command, cwd=folder, env=dict(env), capture_output=True, text=True, check=False)
-    found = [call for log in sorted(logs.iterdir()) for call in _calls(log)]
-    assert found, done.stderr
-    return done.returncode, sorted(found, key=lambda call: call.at)
+class Traced:
+    """A process under strace that runs one command line of lobsterdv after the other, so that Python and the program
+    are started once. ``mutant`` is planted in it (``mutants.py``). Use it as a context manager."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str], logs: Path, *, mutant: str = "") -> None:
+        logs.mkdir()
+        self._logs = logs
+        self._read: dict[Path, int] = {}
+        tracer = ["strace", "-ff", "--seccomp-bpf", "-ttt", "-y", "-s", "4096", "-e", f"trace={CALLS}"]
+        program = [sys.executable, "-m", "tests.damage.durlint", mutant]
+        self._process = subprocess.Popen(
+            [*tracer, "-o", str(logs / "t"), *program],
+            cwd=folder, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Traced:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+    def type(self, words: Sequence[str]) -> tuple[int, list[Call]]:
+        """Its exit status, and the calls of all its Python processes; strace writes each down before it goes on."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(list(words)) + "\n")
+        self._process.stdin.flush()
+        code, begun = json.loads(self._process.stdout.readline())
+        found = [call for log in sorted(self._logs.iterdir()) for call in self._new(log) if call.at >= begun]
+        assert found
+        return code, sorted(found, key=lambda call: call.at)
+
+    def _new(self, log: Path) -> Iterator[Call]:
+        with log.open("rb") as file:
+            file.seek(self._read.get(log, 0))
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read[log] = self._read.get(log, 0) + len(whole)
+        return _calls(whole.decode(errors="replace").splitlines())
 
 
 def findings(calls: Sequence[Call], *, below: Path, allowed: Sequence[str]) -> list[str]:
@@ -89,9 +125,10 @@ def findings(calls: Sequence[Call], *, below: Path, allowed: Sequence[str]) -> l
     return wrong
 
 
-def _calls(log: Path) -> Iterator[Call]:
+def _calls(lines: Sequence[str]) -> Iterator[Call]:
+    """A process that became another program is not ours any more; none outlives the command that started it."""
     is_ours = True
-    for line in log.read_text(errors="replace").splitlines():
+    for line in lines:
         match = _LINE.match(line)
         if match is None:
             continue
@@ -132,3 +169,24 @@ def _two_paths(call: Call) -> tuple[str, str]:
     if call.name in ("rename", "link"):
         return call.args[0], call.args[1]
     return _path(call.args, 0), _path(call.args, 2)
+
+
+def main() -> None:
+    """The traced process: command lines in, exit statuses and the times at which they began out."""
+    from lobsterdv.cli.main import run
+
+    if sys.argv[1]:
+        from tests.damage import mutants
+
+        getattr(mutants, sys.argv[1])()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for line in sys.stdin:
+        begun = time.time()
+        code = run(json.loads(line))
+        answers.write(json.dumps([code, begun]) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -205,6 +205,8 @@ def main() -> None:
     modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
     for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress", *S3]:
         import_module(name)
+    import_module("tests.documents_once").warm_up()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children ignore it
     gc.collect()
     gc.freeze()  # a collection in a child would write to every object of ours, and so copy it
     for line in sys.stdin.buffer:

@@ -16,7 +16,7 @@ SMALL = 32 << 10
 
 def values() -> list[tuple[Any, str, Any]]:
     """Module, name and small value of everything that counts in megabytes."""
-    from lobsterdv.blobs import cutting, download, intake, objects, sending, storage, upload
+    from lobsterdv.blobs import cutting, download, intake, objects, ranges, sending, storage, upload
     from lobsterdv.ops import addition, taking_in
     from lobsterdv.stores import s3_upload
 
@@ -25,7 +25,7 @@ def values() -> list[tuple[Any, str, Any]]:
         *((module, "SHARED_BELOW_BYTES", SHARED_BELOW) for module in (sending, upload)),
         *((module, "SMALL_BYTES", SMALL) for module in (addition, taking_in, download)),
         (storage, "SHORT_RANGE_BYTES", 8 << 10),
-        (download, "RANGE_BYTES", BLOCK),
+        (ranges, "RANGE_BYTES", BLOCK),
         (download, "_DECODED_BYTES", BLOCK // 4),
         (intake, "_PENDING_BYTES", 2 * BLOCK),
         (s3_upload, "part_size_for", lambda size, *, chosen: BLOCK),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.damage.counting import Counters
-from tests.damage.durlint import findings, trace
+from tests.damage.durlint import Traced, findings
 from tests.ops.lab import Lab
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which sees syncs, is not installed")
@@ -24,13 +23,13 @@ MAY_BE_LOST = [
 SOURCE = Path(__file__).parents[2]
 
 
-def run(lab: Lab, logs: Path, *words: str, mutant: str = "", healed: bool = False) -> list[str]:
+def traced(lab: Lab, logs: Path, mutant: str = "") -> Traced:
+    return Traced(lab.root, {**lab.env, "PYTHONPATH": str(SOURCE)}, logs, mutant=mutant)
+
+
+def run(by: Traced, lab: Lab, *words: str, healed: bool = False) -> list[str]:
     """Type a command; what the lint has to say of it. One that ``healed`` damage ends with 3."""
-    program = ["tests.damage.mutants", mutant] if mutant else ["lobsterdv"]
-    ended, calls = trace(
-        [sys.executable, "-m", *program, *words],
-        folder=lab.root, env={**lab.env, "PYTHONPATH": str(SOURCE)}, logs=logs,
-    )  # fmt: skip
+    ended, calls = by.type(words)
     assert ended == 0 or (healed and ended == 3), (words, ended)
     return findings(calls, below=lab.root.parent, allowed=MAY_BE_LOST)
 
@@ -72,16 +71,17 @@ def test_every_command_that_writes(whole: bool, lab: Lab, tmp_path: Path, counte
         ["remove", "copy"],
     ]
     found = []
-    for number, words in enumerate(day if whole else [words for words in day if words[0] not in RARE]):
-        if words[0] in ("checkout", "pull", "fetch"):
-            shutil.rmtree(lab.root / "tree", ignore_errors=True)
-        wrong = run(lab, tmp_path / f"strace-{number}", *words)
-        if "--move" in words:  # the file's name for the cache's file of the same bytes: before or after, it is whole
-            wrong = [line for line in wrong if not line.endswith("lab/large.bin")]
-        counters.tried("commands whose syncs were linted")
-        counters.survived("commands whose syncs were linted", not wrong)
-        found += [f"{' '.join(words)}: {line}" for line in wrong]
-        lab.git("commit", "-q", "-a", "--allow-empty", "-m", words[0])
+    with traced(lab, tmp_path / "strace") as by:
+        for words in day if whole else [words for words in day if words[0] not in RARE]:
+            if words[0] in ("checkout", "pull", "fetch"):
+                shutil.rmtree(lab.root / "tree", ignore_errors=True)
+            wrong = run(by, lab, *words)
+            if "--move" in words:  # the file's name for the cache's file of the same bytes: either is whole
+                wrong = [line for line in wrong if not line.endswith("lab/large.bin")]
+            counters.tried("commands whose syncs were linted")
+            counters.survived("commands whose syncs were linted", not wrong)
+            found += [f"{' '.join(words)}: {line}" for line in wrong]
+            lab.git("commit", "-q", "-a", "--allow-empty", "-m", words[0])
     assert not found, "\n".join(found)
 
 
@@ -90,8 +90,9 @@ def test_the_rarer_commands_that_write(lab: Lab, tmp_path: Path, counters: Count
     """The rest of them."""
     write(lab)
     (tmp_path / "store").mkdir()
-    for words in (["remote", "add", "lab", str(tmp_path / "store")], ["add", "tree", "large.bin"]):
-        assert not run(lab, tmp_path / "-".join(words[:2]), *words)
+    with traced(lab, tmp_path / "morning") as by:
+        for words in (["remote", "add", "lab", str(tmp_path / "store")], ["add", "tree", "large.bin"]):
+            assert not run(by, lab, *words)
     lab.git("commit", "-q", "-m", "one")
     lab.git("tag", "one")
     lab.reopen()
@@ -120,16 +121,18 @@ def test_the_rarer_commands_that_write(lab: Lab, tmp_path: Path, counters: Count
         ["remote", "remove", "other"],
     ]
     found = []
-    for number, words in enumerate(evening):
-        wrong = run(lab, tmp_path / f"strace-{number}", *words, healed=words[0] == "verify")
-        counters.tried("commands whose syncs were linted")
-        counters.survived("commands whose syncs were linted", not wrong)
-        found += [f"{' '.join(words)}: {line}" for line in wrong]
+    with traced(lab, tmp_path / "evening") as by:
+        for words in evening:
+            wrong = run(by, lab, *words, healed=words[0] == "verify")
+            counters.tried("commands whose syncs were linted")
+            counters.survived("commands whose syncs were linted", not wrong)
+            found += [f"{' '.join(words)}: {line}" for line in wrong]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("mutant", ["no_sync_of_files", "no_sync_of_folders", "no_sync_of_documents"])
 def test_the_lint_finds_a_sync_that_is_missing(lab: Lab, tmp_path: Path, mutant: str, counters: Counters) -> None:
     write(lab)
-    assert run(lab, tmp_path / "strace", "add", "tree", "large.bin", mutant=mutant)
+    with traced(lab, tmp_path / "strace", mutant) as by:
+        assert run(by, lab, "add", "tree", "large.bin")
     counters.both("faults planted in lobsterdv, and found")

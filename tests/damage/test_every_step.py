@@ -6,15 +6,15 @@ from __future__ import annotations
 import errno
 import json
 import signal
-from pathlib import Path
 
 import pytest
 
+from tests.damage.conftest import Once
 from tests.damage.counting import Counters
 from tests.damage.killing import NEVER, Fault, Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load
 from tests.damage.story import DATASETS
-from tests.damage.test_kill import CHECKS, Scene, check_clean_up, set_scene
+from tests.damage.test_kill import CHECKS, SMALL, Scene, check_clean_up, scene_of
 
 EXITS = {0, 1, 3, 4, 5, 6, 8}
 """What a command may end with when the system refuses it something: docs/cli.md, but for usage and interruption."""
@@ -30,7 +30,6 @@ REFUSALS = {
 }
 POINTS = 3
 """Of each fault of each verb in the default suite; all of them in ``make test-faults``."""
-LARGE = 300 << 10
 
 
 def words(scene: Scene) -> list[str]:
@@ -93,15 +92,15 @@ def judge(said: Said, fault: Fault, case: str) -> None:
 
 
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_interrupted_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
-    scene = set_scene(verb, tmp_path, LARGE)
+def test_interrupted_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    scene = scene_of(once, verb, SMALL)
     every_step(scene, nursery, Fault(signal=signal.SIGINT), counters, "Ctrl-C at a step", points=POINTS)
 
 
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_refused_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+def test_refused_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
     """Every other refusal of each verb, at one step, another one for each."""
-    scene = set_scene(verb, tmp_path, LARGE)
+    scene = scene_of(once, verb, SMALL)
     for turn, (name, fault) in list(enumerate(REFUSALS.items()))[list(CHECKS).index(verb) % 2 :: 2]:
         share = (turn + 1) / len(REFUSALS)
         every_step(scene, nursery, fault, counters, f"{name} at a step", points=1, share=share)
@@ -109,8 +108,8 @@ def test_refused_here_and_there(verb: str, tmp_path: Path, nursery: Nursery, cou
 
 @pytest.mark.faults
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_interrupted_everywhere(verb: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
-    scene = set_scene(verb, tmp_path, LARGE)
+def test_interrupted_everywhere(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    scene = scene_of(once, verb, SMALL)
     codes = every_step(
         scene, nursery, Fault(signal=signal.SIGINT), counters, f"Ctrl-C at every step of {verb}", points=None
     )
@@ -120,6 +119,6 @@ def test_interrupted_everywhere(verb: str, tmp_path: Path, nursery: Nursery, cou
 @pytest.mark.faults
 @pytest.mark.parametrize("refusal", list(REFUSALS))
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_refused_everywhere(verb: str, refusal: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
-    scene = set_scene(verb, tmp_path, LARGE)
+def test_refused_everywhere(verb: str, refusal: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    scene = scene_of(once, verb, SMALL)
     every_step(scene, nursery, REFUSALS[refusal], counters, f"{refusal} at every step", points=None)

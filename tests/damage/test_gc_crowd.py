@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache, check_remote, load, restore_from_cache
 from tests.ops.lab import Lab
@@ -16,7 +17,9 @@ ROUNDS, DATASETS = 2, 4
 
 
 @pytest.mark.parametrize(("rounds", "datasets"), [(ROUNDS, DATASETS), pytest.param(6, 6, marks=pytest.mark.faults)])
-def test_gc_beside_add_push_and_checkout(rounds: int, datasets: int, tmp_path: Path, nursery: Nursery) -> None:
+def test_gc_beside_add_push_and_checkout(
+    rounds: int, datasets: int, tmp_path: Path, nursery: Nursery, counters: Counters
+) -> None:
     """Content that is collected as unnamed is what an add beside it is about to name. No time protects it: only the
     lock is between them."""
     lab = share(Lab.create(tmp_path / "lab", home=tmp_path / "home"), tmp_path / "store")
@@ -34,7 +37,7 @@ def test_gc_beside_add_push_and_checkout(rounds: int, datasets: int, tmp_path: P
         commands = [["add", name] for name in names]
         commands = [command for pair in zip(commands, [["gc", "--yes"]] * len(names), strict=True) for command in pair]
         commands += [["push"], ["checkout", names[0], "--rev", "HEAD"]][: 1 + turn % 2]
-        said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.test_kill_room:nothing_is_young")
+        said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.ageing:nothing_is_young")
         for command, one in zip(commands, said, strict=True):
             assert one.code in (0, 3, 5, 6) and "Traceback" not in one.err, (command, one.code, one.out, one.err)
         lab.reopen()
@@ -45,6 +48,7 @@ def test_gc_beside_add_push_and_checkout(rounds: int, datasets: int, tmp_path: P
         for name in names:
             pointer = lab.read(f"{name}.ldv.yaml")
             assert restore_from_cache(cache_of(lab), pointer), name
+        counters.both("processes that added, collected, pushed and checked out at once", len(commands))
         lab.git("add", "-A")
         lab.commit()
     lab.push()

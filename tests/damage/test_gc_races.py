@@ -201,7 +201,9 @@ def test_every_order_of_a_push_and_a_collection(scene: Scene, exact: bool, count
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["versions", "no versions"])
-def test_without_the_refresh_it_is_lost(scene: Scene, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_refresh_it_is_lost(
+    scene: Scene, exact: bool, monkeypatch: pytest.MonkeyPatch, counters: Counters
+) -> None:
     """These tests can fail: this is what happened to harbor, floecat and lakeFS."""
     monkeypatch.setattr(Heads, "_stays", lambda self, item, stat: True)
     lost = []
@@ -211,9 +213,12 @@ def test_without_the_refresh_it_is_lost(scene: Scene, exact: bool, monkeypatch: 
             lost.append(order)
             break
     assert lost
+    counters.both("faults planted in lobsterdv, and found")
 
 
-def test_without_the_guard_a_bucket_without_versions_loses_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_guard_a_bucket_without_versions_loses_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, counters: Counters
+) -> None:
     """A deletion that was on its way when the object was refreshed."""
     monkeypatch.setattr("lobsterdv.blobs.heads.require_no_sweep", lambda store: None)
     monkeypatch.setattr(placing, "require_no_sweep", lambda store: None)
@@ -227,3 +232,4 @@ def test_without_the_guard_a_bucket_without_versions_loses_it(scene: Scene, monk
         if lost:
             break
     assert lost
+    counters.both("faults planted in lobsterdv, and found")

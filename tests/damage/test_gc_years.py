@@ -215,7 +215,7 @@ def test_a_version_comes_back_when_it_is_about_to_go(each: int) -> None:
         one_life(request)
 
 
-def test_without_the_refresh_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_refresh_it_does_not(monkeypatch: pytest.MonkeyPatch, counters: Counters) -> None:
     monkeypatch.setattr(Heads, "_stays", lambda self, item, stat: True)
     lost = 0
     for request in range(16):
@@ -225,3 +225,4 @@ def test_without_the_refresh_it_does_not(monkeypatch: pytest.MonkeyPatch) -> Non
             lost += 1
             break
     assert lost
+    counters.both("faults planted in lobsterdv, and found")

@@ -14,6 +14,7 @@ from tests.damage.judging import Verdict, judge_corpus, judge_mutations
 
 SECONDS, MIB = 0.1, 64
 SHORT, LONG = 3_000, 24_000
+MUTATED = "hostile documents, mutated: refused by name, or read"
 COUNT = sum(map(len, CORPUS.values()))
 
 
@@ -27,7 +28,7 @@ def test_the_corpus_is_large_and_of_every_parser(verdicts: list[Verdict]) -> Non
     assert Counter(v.parser for v in verdicts).keys() == PARSERS.keys() == HONEST.keys()
 
 
-def test_every_hostile_document_is_refused_by_name(verdicts: list[Verdict]) -> None:
+def test_every_hostile_document_is_refused_by_name(verdicts: list[Verdict], counters: Counters) -> None:
     """No traceback, nothing read as if it were honest, and no reach for a file, a process or the network."""
     assert [v for v in verdicts if v.bug] == []
     assert [(v.parser, v.name) for v in verdicts if not v.error] == []
@@ -35,6 +36,7 @@ def test_every_hostile_document_is_refused_by_name(verdicts: list[Verdict]) -> N
         "FormatError", "UnsafePath", "UnknownFormat", "UnknownFeature", "ConflictedPointer", "ConfigError",
         "NotARemote",
     }  # fmt: skip
+    counters.both("hostile documents of the corpus: refused by name", COUNT)
 
 
 def test_at_once_and_in_little_memory(verdicts: list[Verdict]) -> None:
@@ -53,8 +55,9 @@ def test_names_that_are_hostile_elsewhere_are_plain_here(name: str) -> None:
     assert safe_path(name) == name
 
 
-def test_mutations() -> None:
+def test_mutations(counters: Counters) -> None:
     _judge(SHORT, seed=1)
+    counters.both(MUTATED, SHORT)
 
 
 @pytest.mark.faults
@@ -62,7 +65,7 @@ def test_mutations() -> None:
 def test_many_mutations(seed: int, counters: Counters) -> None:
     """Four times 24,000."""
     _judge(LONG, seed=seed)
-    counters.both("mutated documents: refused by name, or read", LONG)
+    counters.both(MUTATED, LONG)
 
 
 def _judge(examples: int, *, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage.conftest import Once
 from tests.damage.counting import Counters
-from tests.damage.killing import Nursery
+from tests.damage.killing import Fault, Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load, restore, restore_from_cache
 from tests.damage.story import DATASETS, Story, tell
 from tests.ops.lab import Lab
 from tests.properties.trees import picture
 
 UNSAVED = b"unsaved work"
+SMALL = 300 << 10
 KILLS = 6
 """Kill points of each verb in the default suite; all of them in ``make test-faults``."""
 
@@ -49,6 +52,11 @@ class Scene:
 
     def pointer(self, dataset: str) -> bytes:
         return self.lab.read(f"{dataset}.ldv.yaml")
+
+
+def scene_of(once: Once[Scene], verb: str, large: int) -> Scene:
+    """The one that all tests share."""
+    return once(f"{verb} {large}", lambda folder: set_scene(verb, folder, large))
 
 
 def set_scene(verb: str, folder: Path, large: int, *, many: int = 0) -> Scene:
@@ -84,9 +92,10 @@ def after_add(scene: Scene, done: bool) -> object:
 
 
 def after_push(scene: Scene, done: bool) -> object:
-    """What the remote names, it holds; a finished push can be restored."""
+    """A finished push can be restored. That the remote holds what it names was seen before."""
     remote = load(scene.story.remote)
-    check_remote(remote, {f"{tag} {name}": p for (tag, name), p in scene.story.pointers.items()} if done else {})
+    if done:
+        check_remote(remote)
     for (tag, dataset), pointer in scene.story.pointers.items() if done else ():
         assert restore(remote, pointer) == scene.story.trees[tag, dataset]
     return {key for key in remote if not key.startswith(("catalog/", "lobsterdv.json"))}
@@ -169,26 +178,33 @@ def check_clean_up(scene: Scene, case: str) -> None:
 
 
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_killed_here_and_there(verb: str, tmp_path: Path, nursery: Nursery) -> None:
-    scene = set_scene(verb, tmp_path, large=300 << 10)
-    assert kill_everywhere(scene, nursery, kills=KILLS, jobs="1") >= KILLS - 2
+def test_killed_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    scene = scene_of(once, verb, SMALL)
+    tried = kill_everywhere(scene, nursery, kills=KILLS, jobs="1")
+    counters.both(f"kill -9 at a step of {verb}", tried)
+    assert tried >= KILLS - 2
 
 
-def test_temps_of_killed_processes_go_after_a_day(tmp_path: Path, nursery: Nursery) -> None:
-    """Unfinished copies as large as the data stayed in the cache for ever, and odd files beside the user's."""
-    scene = set_scene("add", tmp_path, large=300 << 10)
-    whole = nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS)
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.faults)])
+def test_temps_of_killed_processes_go_after_a_day(whole: bool, once: Once[Scene], nursery: Nursery) -> None:
+    """Unfinished copies as large as the data stayed in the cache for ever, and odd files beside the user's. What is
+    being synced is a temp: killed at each sync until both kinds were left, at all of them in ``make test-faults``."""
+    scene = scene_of(once, "add", SMALL)
+
+    def add(at: int) -> Said:
+        fault = Fault(at, signal.SIGKILL, only=("lobsterdv.sync",))
+        return nursery.faulted(["add", *DATASETS], scene.lab.root, scene.lab.env, fault)
+
     seen: set[str] = set()
-    some = range(1, whole.steps, 9)
-    for point in [*some, *(other for other in range(1, whole.steps) if other not in some)]:
-        if {"tmp", "lib"} <= seen and point not in some:
+    for point in range(1, add(0).steps + 1):
+        if {"tmp", "lib"} <= seen and not whole:
             break
         scene.again()
-        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, kill_at=point)
+        add(point)
         left = [p for p in scene.lab.root.rglob(".tmp-*") if "cache/listings" not in p.as_posix()]
         for path in left:
             os.utime(path, (0, 0))
-        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS)
+        assert add(0).code == 0
         assert not [p for p in left if p.exists()], f"killed at {point}"
         seen |= {p.parent.name for p in left}
     assert {"tmp", "lib"} <= seen
@@ -197,8 +213,18 @@ def test_temps_of_killed_processes_go_after_a_day(tmp_path: Path, nursery: Nurse
 @pytest.mark.faults
 @pytest.mark.parametrize("jobs", ["1", "8"])
 @pytest.mark.parametrize("verb", list(CHECKS))
-def test_killed_everywhere(verb: str, jobs: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
-    scene = set_scene(verb, tmp_path, large=(8 << 20) + 4321)
+def test_killed_everywhere(verb: str, jobs: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    scene = scene_of(once, verb, (8 << 20) + 4321)
     tried = kill_everywhere(scene, nursery, kills=None, jobs=jobs)
     counters.both(f"kill -9 at every step of {verb}", tried)
     assert tried > 50
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_killed_in_a_deep_tree(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    """200 more files, nested: at 40 steps, spread evenly."""
+    scene = once(f"{verb} deep", lambda folder: set_scene(verb, folder, SMALL, many=200))
+    tried = kill_everywhere(scene, nursery, kills=40, jobs="1")
+    counters.both(f"kill -9 at a step of {verb}, 200 nested files", tried)
+    assert tried >= 35

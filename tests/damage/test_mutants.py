@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage.conftest import Once
 from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import Wrong, check_cache, restore_from_cache
 from tests.damage.story import DATASETS, put
-from tests.damage.test_kill import set_scene
-
-LARGE = 300 << 10
+from tests.damage.test_kill import SMALL, Scene, scene_of
 
 
 def test_the_oracle_imports_nothing_of_lobsterdv() -> None:
@@ -28,10 +27,10 @@ def test_the_oracle_imports_nothing_of_lobsterdv() -> None:
 
 @pytest.mark.parametrize("mutant", ["", "tests.damage.mutants:pointer_first"])
 def test_a_pointer_that_comes_before_its_content(
-    mutant: str, tmp_path: Path, nursery: Nursery, counters: Counters
+    mutant: str, once: Once[Scene], nursery: Nursery, counters: Counters
 ) -> None:
     """Killed in between, the pointer names what is not there: the oracle says so, and only of the mutant."""
-    scene = set_scene("add", tmp_path, LARGE)
+    scene = scene_of(once, "add", SMALL)
     whole = nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, prepare=mutant)
     assert not whole.failures
     found = 0
@@ -50,9 +49,9 @@ def test_a_pointer_that_comes_before_its_content(
 
 
 @pytest.mark.parametrize("mutant", ["", "tests.damage.mutants:believing"])
-def test_bytes_that_nobody_checked(mutant: str, tmp_path: Path, nursery: Nursery, counters: Counters) -> None:
+def test_bytes_that_nobody_checked(mutant: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
     """A flipped byte in every object of the remote: refused, or, by the mutant, kept under a name not its own."""
-    scene = set_scene("fetch", tmp_path, LARGE)
+    scene = scene_of(once, "fetch", SMALL)
     for path in [path for path in (scene.story.remote / "objects").rglob("*") if path.is_file()]:
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1

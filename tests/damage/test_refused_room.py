@@ -6,12 +6,11 @@ import signal
 
 import pytest
 
-from tests.damage import test_kill_room
 from tests.damage.counting import Counters
 from tests.damage.killing import NEVER, Fault, Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load
 from tests.damage.test_every_step import REFUSALS, judge
-from tests.damage.test_kill_room import Scene, names, names_here, scene, whole
+from tests.damage.test_kill_room import AGED, Scene, names, names_here, scene, whole
 
 __all__ = ["scene"]
 
@@ -20,17 +19,16 @@ FAULTS = {"Ctrl-C": Fault(signal=signal.SIGINT), **REFUSALS}
 
 def go(scene: Scene, nursery: Nursery, fault: Fault) -> Said:
     env = {**scene.lab.env, "LOBSTERDV_JOBS": "1"}
-    young = f"{test_kill_room.__name__}:nothing_is_young"
-    return nursery.faulted(["gc", "--yes"], scene.lab.root, env, fault, prepare=young)
+    return nursery.faulted(["gc", "--yes"], scene.lab.root, env, fault, prepare=AGED)
 
 
-def refuse(scene: Scene, nursery: Nursery, name: str, counters: Counters, points: int | None) -> None:
+def refuse(scene: Scene, nursery: Nursery, name: str, counters: Counters, *, share: float | None) -> None:
+    """At every step, or at the one that lies at that ``share`` of all."""
     end = go(scene, nursery, FAULTS[name]._replace(at=0))
     assert end.code == 0 and end.steps > 3, end
     assert names_here(scene.cache) == names(scene.kept)
-    step = 1 if points is None else max(1, end.steps // points)
     what = f"{name} at a step of gc"
-    for at in range(end.steps, 0, -step):
+    for at in range(end.steps, 0, -1) if share is None else [max(1, int(end.steps * share))]:
         scene.again()
         case = f"{what}: {at} of {end.steps}"
         counters.tried(what)
@@ -49,10 +47,11 @@ def refuse(scene: Scene, nursery: Nursery, name: str, counters: Counters, points
 
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_refused_here_and_there(name: str, scene: Scene, nursery: Nursery, counters: Counters) -> None:
-    refuse(scene, nursery, name, counters, 2)
+    """Each at another step."""
+    refuse(scene, nursery, name, counters, share=(1 + list(FAULTS).index(name)) / len(FAULTS))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_refused_everywhere(name: str, scene: Scene, nursery: Nursery, counters: Counters) -> None:
-    refuse(scene, nursery, name, counters, None)
+    refuse(scene, nursery, name, counters, share=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from lobsterdv.errors import Busy, LobsterError, Refused, RemoteError, WouldOver
 from lobsterdv.ops import drop as drop_module
 from lobsterdv.ops.locate import locate
 from lobsterdv.project import open_project
+from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, error_of, settle
 from tests.ops.tidying import cache_of, dropped, holds, share, somebody_reads, try_drop, version
-from tests.ops.watching import WatchedStore, tree
+from tests.ops.watching import Call, WatchedStore, tree
+from tests.servers import Server
 
 SMALL, LARGE, ONE = b"s" * 2000, b"l" * 400_000, b"1" * 9000
 
@@ -123,6 +126,65 @@ def test_a_remote_with_half_an_object(lab_: Lab, tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     error = refusal(lab_, "one")
     assert isinstance(error, Refused) and error.code == "not-held"
+
+
+def rot(folder: Path) -> None:
+    """Every object has other bytes, as many as before, and its old times."""
+    for path in [p for p in (folder / "objects").rglob("*") if p.is_file()]:
+        stat = path.stat()
+        path.chmod(0o644)
+        path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_remote_that_rotted(lab_: Lab, tmp_path: Path) -> None:
+    """Its sizes are right; the only good copy is here."""
+    rot(tmp_path / "store")
+    for name in ("run", "one"):
+        error = refusal(lab_, name)
+        assert isinstance(error, Refused) and error.code == "damaged-there"
+
+
+def test_what_was_read_is_not_read_again(lab_: Lab, tmp_path: Path) -> None:
+    """Of a folder it counts for 30 days, as long as nobody touches the file."""
+    store = WatchedStore(DirectoryStore(tmp_path / "store", create=False))
+    lab_.use(store).reopen()
+    dropped(lab_, "one", yes=False)
+    assert not reads(store), "looking reads nothing"
+    dropped(lab_, "one")
+    assert reads(store)
+    for days, again in ((29, False), (31, True)):
+        lab_.project.now = lambda days=days: time.time() + days * 86400
+        lab_.pull("one")
+        store.calls.clear()
+        dropped(lab_, "one")
+        assert bool(reads(store)) == again
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_server_vouches_for_what_it_verified(lab: Lab, moto: Server, tmp_path: Path, fresh: bool) -> None:
+    """By its etag where this machine sent it, else by its checksum or all bytes; and not for what took its place."""
+    share(lab, tmp_path / "store")
+    store = moto.store(moto.new_bucket())
+    lab.use(store)
+    version(lab, "run", {"small": SMALL, "large": LARGE})
+    lab.push()
+    if fresh:
+        lab.project.index.write(lambda connection: connection.execute("delete from verified"))
+    dropped(lab, "run")
+    lab.pull("run")
+    if fresh:
+        lab.project.index.write(lambda connection: connection.execute("delete from verified"))
+    for stat in list(store.list("objects/")):
+        store.put(stat.key, bytes(stat.size))
+    error = refusal(lab, "run")
+    assert isinstance(error, Refused) and error.code == "damaged-there"
+
+
+def reads(store: WatchedStore) -> list[Call]:
+    found = [call for call in store.calls if call.verb.startswith("read") and call.key.startswith("objects/")]
+    store.calls.clear()
+    return found
 
 
 def test_every_object_is_asked_for_in_this_run(lab: Lab, tmp_path: Path) -> None:

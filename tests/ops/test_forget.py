@@ -148,6 +148,28 @@ def test_its_bytes_go_with_two_collections_and_others_stay(shared: Lab, store: M
     assert not any(SECRET[:200] in store.read_whole(key, limit=1 << 30) for key in names)
 
 
+def test_what_was_never_pushed_goes_here_and_never_gets_there(lab: Lab, store: MemoryStore, tmp_path: Path) -> None:
+    """Another clone has it too, and would push it one day."""
+    lab.use(store)
+    lab.version("d", {"hers": SECRET, "common": COMMON}, "all", tag="v1")
+    other = lab.clone(tmp_path / "other")
+    try:
+        other.use(store)
+        other.version("d", {"hers": SECRET, "common": COMMON}, "the same, by another hand")
+        lab.path("d/hers").unlink()
+        lab.version("d", {"common": COMMON}, "without her", tag="v2")
+        assert not away(lab).records and not list(store.list("")), "a dry run begins no remote"
+        report = away(lab, yes=True)
+        assert report.acted and not report.records and report.local_bytes >= len(SECRET)
+        assert SECRET not in check_cache(lab.project.cache.folder).values()
+        assert [type(failure.error) for failure in other.try_push().failures] == [Forgotten]
+        assert SECRET not in held(store)
+        lab.push()
+        assert not away(lab, yes=True).local_bytes
+    finally:
+        other.close()
+
+
 def test_verify_and_its_repair_leave_it_forgotten(shared: Lab, store: MemoryStore) -> None:
     away(shared, yes=True)
     report = verify_remote(shared.project, everything=True, repair=True, observer=shared.observe)

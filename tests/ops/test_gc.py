@@ -213,6 +213,19 @@ def test_a_remote_that_lost_it_is_no_safe_copy(shared: Lab, tmp_path: Path, kind
         assert in_trash(shared) == [old.hex()]
 
 
+def test_a_remote_that_rotted_is_no_safe_copy(shared: Lab, tmp_path: Path) -> None:
+    """Its sizes are as they should be."""
+    old = version(shared, "x", OLD)
+    shared.push()
+    for path in [p for p in (tmp_path / "store/objects").rglob("*") if p.is_file()]:
+        path.chmod(0o644)
+        path.write_bytes(bytes(path.stat().st_size))
+    version(shared, "x", NEW)
+    forget_history(shared)
+    assert collect(shared).freed_bytes == 0
+    assert in_trash(shared) == [old.hex()]
+
+
 def test_a_remote_that_cannot_be_asked_stops_it(shared: Lab, tmp_path: Path) -> None:
     version(shared, "x", OLD)
     shared.push()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lobsterdv.blobs.remote_lock import RemoteLock
-from lobsterdv.errors import Busy, Refused
-from lobsterdv.ops.gc_remote import undo_retirements
+from lobsterdv.errors import Busy, Denied, Refused
+from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
 from lobsterdv.stores.base import Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
@@ -43,6 +44,19 @@ def abandon(lab: Lab, name: str = "data", data: bytes = b"old" * 5000) -> None:
     lab.git("checkout", "-qf", "main")
     lab.git("branch", "-qD", "side")
     lab.git("reflog", "expire", "--expire=now", "--all")
+
+
+def no_delete(prefix: str, *, first: bool = False) -> Callable[[Call], None]:
+    """Nobody may delete what lies there; with ``first`` the first deletion passes."""
+    allowed = [first]
+
+    def refuse(call: Call) -> None:
+        if call.verb in ("delete", "delete_exact") and call.key.startswith(prefix):
+            if not allowed[0]:
+                raise Denied("memory:", "s3:DeleteObject", call.key)
+            allowed[0] = False
+
+    return refuse
 
 
 def objects(store: WatchedStore) -> list[str]:
@@ -248,6 +262,34 @@ def test_a_lock_that_nobody_renews_counts_for_nothing_after_an_hour(
         collect(lab)
     years.pass_days(1)
     collect(lab)
+
+
+def test_who_may_not_delete_is_told_and_leaves_nothing_behind(lab: Lab, store: WatchedStore, years: Years) -> None:
+    """It ended well, and its lock kept everybody else out for an hour."""
+    abandon(lab)
+    before = store.keys()
+    store.before = no_delete("")
+    with pytest.raises(Denied, match="DeleteObject"):
+        collect(lab)
+    assert store.keys() == before
+    store.before = lambda call: None
+    collect(lab)
+    assert not store.keys("locks/")
+
+
+@pytest.mark.parametrize("what", ["objects/", "locks/"])
+def test_what_may_not_be_deleted_is_a_failure(lab: Lab, store: WatchedStore, years: Years, what: str) -> None:
+    """Of objects: told, the rest goes. Of the lock, whose right was lost meanwhile: its keys are named."""
+    abandon(lab)
+    for days in (31, 15):
+        collect(lab)
+        years.pass_days(days)
+    store.before = no_delete(what, first=what == "locks/")
+    report = collect_remote(lab.project, yes=True, observer=lab.observe)
+    store.before = lambda call: None
+    assert [type(failure.error) for failure in report.failures] == [Denied] * (1 if what == "objects/" else 2)
+    assert [failure.path for failure in report.failures] == sorted(store.keys(what))
+    assert report.deleted_items == (1 if what == "objects/" else 2)
 
 
 def test_clocks_that_are_apart_are_refused(lab: Lab, store: WatchedStore, years: Years) -> None:

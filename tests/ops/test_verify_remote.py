@@ -134,6 +134,16 @@ def check_is_whole(lab: Lab) -> None:
     assert report.damages == [] and report.unpushed == []
 
 
+def test_what_a_damaged_manifest_hides_is_healed_too(pushed: Lab, memory: MemoryStore) -> None:
+    """Its objects were taken for right by their sizes, and the repair ended well."""
+    for key in [*keys(memory, "manifests/"), *keys(memory, "objects/")]:
+        damage(memory, key, "flipped")
+    report = check(pushed, everything=True, level="data", repair=True)
+    assert {"manifest", "object"} <= {row.what for row in report.damages} and all(row.healed for row in report.damages)
+    assert not check(pushed, everything=True, level="data").damages
+    colleague_gets_everything(pushed)
+
+
 def test_a_shared_object_is_told_for_every_version_and_read_once(pushed: Lab, memory: MemoryStore) -> None:
     key = f"objects/{digest_of(LARGE)[:1].hex()}/{digest_of(LARGE).hex()}"
     watched = WatchedStore(memory)
