@@ -159,7 +159,8 @@ def line(request: pytest.FixtureRequest, nursery: Nursery, tmp_path_factory: pyt
     server: Server = request.getfixturevalue(request.param)
     folder = tmp_path_factory.mktemp("line")
     lab = Lab.create(folder / "lab", home=folder / "home")
-    with proxy_to(server.endpoint_url) as proxy:
+    with proxy_to(server.endpoint_url) as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
         lab.write("f.bin", os.urandom(600_000))
         lab.version("d", {str(n): f"{n}" * 99 for n in range(20)}, "one")
         lab.add("f.bin")
@@ -172,6 +173,7 @@ def line(request: pytest.FixtureRequest, nursery: Nursery, tmp_path_factory: pyt
         made = Line(lab, guest.root, proxy, nursery, server, server.new_bucket(), env)
         root = made.begin("push")
         made.goes_on("push", root, "the first push")
+        assert any("uploadId=" in exchange.target for exchange in proxy.exchanges), "a file went up in parts"
         made.stocked = made.remote()
         yield made
 

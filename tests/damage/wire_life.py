@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.damage.scaled import shrink
+from tests.damage.scaled import BLOCK, shrink
 
 STRAYED = 76
 """The exit code of a process that a redirect led elsewhere."""
@@ -18,6 +18,7 @@ PAUSE_S = 0.01
 
 def begin() -> None:
     shrink()
+    _send_in_parts()
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(seconds, PAUSE_S))
 
@@ -28,3 +29,15 @@ def begin() -> None:
     sys.addaudithook(watch)
     if "LIFE_PID" in os.environ:
         Path(os.environ["LIFE_PID"]).write_text(str(os.getpid()))
+
+
+def _send_in_parts() -> None:
+    """A file of more than BLOCK goes up in parts; the setting has a least value of 5 MiB."""
+    from lobsterdv.blobs import sending
+
+    whole = sending.send_whole
+
+    def send_whole(*args: Any, part_threshold: int, **more: Any) -> Any:
+        return whole(*args, part_threshold=min(part_threshold, BLOCK), **more)
+
+    sending.send_whole = send_whole
