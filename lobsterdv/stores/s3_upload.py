@@ -89,13 +89,15 @@ class S3Upload:
                     MultipartUpload={"Parts": parts},
                 )
             )
-            self._calls.note_version(answer.get("VersionId", ""))
         except foreign_errors() as error:
             # Our own success, whose answer was lost, leaves no upload; so does another's of the same value.
             if (is_exists(error) or code_of(error) == "NoSuchUpload") and self._value_is_there():
                 self.abort()
                 return
             raise self._calls.translated(error, WRITE, self._key) from error
+        if "ETag" not in answer:
+            raise self._calls.not_s3(WRITE)  # somebody else's 200: what lay there before may lie there still
+        self._calls.note_version(answer.get("VersionId", ""))
 
     def abort(self) -> None:
         try:

@@ -203,7 +203,18 @@ def main() -> None:
 
     # Everything before the forks: it saves time, and another user may not be able to read this Python.
     modules = [module.name for module in walk_packages(lobsterdv.__path__, "lobsterdv.")]
-    for name in [*modules, "ctypes", "difflib", "pathspec", "platform", "rich.console", "rich.progress", *S3]:
+    for name in [
+        *modules,
+        "concurrent.futures.thread",
+        "ctypes",
+        "difflib",
+        "pathspec",
+        "platform",
+        "pyfastcdc",
+        "rich.console",
+        "rich.progress",
+        *S3,
+    ]:
         import_module(name)
     import_module("tests.documents_once").warm_up()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children ignore it

@@ -291,3 +291,20 @@ def test_bad_keys_at_a_real_server(seaweedfs: Server, wrong: str) -> None:
             use()
         assert access not in str(caught.value) and SECRET not in str(caught.value)
     store.close()
+
+
+def test_a_web_page_does_not_complete_an_upload() -> None:
+    """An object that lay there before, damaged, would be taken for the one that was sent."""
+    none = b"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+    begun = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+    answers = (
+        Answer(200, none),
+        Answer(200, begun),
+        Answer(200, b"", {"ETag": '"part"'}),
+        Answer(200, b"<html><body>Please log in</body></html>"),
+    )
+    with canned(*answers) as server, store_at(server.url) as store:
+        upload = store.upload("k", 6)
+        upload.send(0, b"sample")
+        with pytest.raises(Unreachable, match="not S3's"):
+            upload.complete()
