@@ -18,7 +18,8 @@ PAUSE_S = 0.01
 
 def begin() -> None:
     shrink()
-    _send_in_parts()
+    if "LIFE_PARTS" in os.environ:  # a server that takes parts of any size
+        _send_in_parts()
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(seconds, PAUSE_S))
 
