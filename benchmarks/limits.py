@@ -29,6 +29,10 @@ class Floor:
     row: str
     pieces: tuple[str, ...]
 
+    @property
+    def shape(self) -> str:
+        return self.row.rpartition("-")[2]
+
 
 HASH = "hash once (BLAKE3 and XXH3)"
 WRITE = "write once, synced"
@@ -75,7 +79,7 @@ def limit_table(found: Medians, taken: dict[tuple[str, str], list[float]]) -> st
     for floor in FLOORS:
         ours = found.get(floor.row, {}).get("lobsterdv")
         for piece in floor.pieces:
-            seconds = taken.get((floor.row.rpartition("-")[2], piece))
+            seconds = taken.get((floor.shape, piece))
             if ours and seconds:
                 best = statistics.median(seconds)
                 share = f"{best / ours.wall_seconds:.0%}"

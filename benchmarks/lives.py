@@ -125,40 +125,24 @@ def live(bench: Bench, shape: Shape, steps: list[str], repetition: int) -> Itera
 
 def push_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: int) -> Sample:
     """Add and push `before`, then `after` under the same name; the sample is the second time."""
-    shape = Shape("table.h5ad", 1, before.stat().st_size, compressible=True)
-    folder = bench.work / f"edit-{tool.name}"
-    first, second = folder / "first", folder / "second"
-    try:
-        for version, source in ((first, before), (second, after)):
-            version.mkdir(parents=True)
-            shutil.copyfile(source, version / shape.name)
-        site = _open(bench, tool, shape, f"{repetition}-edit{'-slow' * bench.slow}", folder, first)
+    with _edited(bench, tool, before, after, f"{repetition}-edit{'-slow' * bench.slow}") as (site, first, second):
         quick = replace(bench, slow=False)
         _take(quick, site, "archive", repetition, first)
         if tool.in_git and not site.problem:
             _git(site, site.origin, "commit -qm first")
-        shutil.copyfile(second / shape.name, site.origin / shape.name)
+        shutil.copyfile(second / site.shape.name, site.origin / site.shape.name)
         pushed = _take(bench, site, "archive", repetition, second)
         pulled = _take(quick, site, "restore", repetition, second)
         return replace(pushed, step="archive-edit", problem=pushed.problem or pulled.problem)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pull_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: int) -> Sample:
-    """Pull ``after`` where ``before`` was pulled earlier; the sample is that second pull."""
-    shape = Shape("table.h5ad", 1, before.stat().st_size, compressible=True)
-    folder = bench.work / f"edit-pull-{tool.name}"
-    first, second = folder / "first", folder / "second"
-    try:
-        for version, source in ((first, before), (second, after)):
-            version.mkdir(parents=True)
-            shutil.copyfile(source, version / shape.name)
-        site = _open(bench, tool, shape, f"{repetition}-edit-pull", folder, first)
+    """Pull `after` where `before` was pulled earlier; the sample is that second pull."""
+    with _edited(bench, tool, before, after, f"{repetition}-edit-pull") as (site, first, second):
         quick = replace(bench, slow=False)
         for step in ("archive", "restore"):
             _take(quick, site, step, repetition, first)
-        shutil.copyfile(second / shape.name, site.origin / shape.name)
+        shutil.copyfile(second / site.shape.name, site.origin / site.shape.name)
         pushed = _take(quick, site, "archive", repetition, second)
         if site.problem:
             return replace(pushed, step="restore-edit")
@@ -168,6 +152,19 @@ def pull_edit(bench: Bench, tool: Tool, before: Path, after: Path, repetition: i
             measured = _measure(site, "restore", site.clone)
         problem = _failure(measured) or "; ".join(_complaints(bench, site, "restore", second)[:5])
         return Sample("restore-edit", tool.name, repetition, measured, seen[0] if seen else None, problem)
+
+
+@contextmanager
+def _edited(bench: Bench, tool: Tool, before: Path, after: Path, life: str) -> Iterator[tuple[Site, Path, Path]]:
+    """A site that has `before`, and the folders of both versions; all is gone afterwards."""
+    shape = Shape("table.h5ad", 1, before.stat().st_size, compressible=True)
+    folder = bench.work / f"{life}-{tool.name}"
+    first, second = folder / "first", folder / "second"
+    try:
+        for version, source in ((first, before), (second, after)):
+            version.mkdir(parents=True)
+            shutil.copyfile(source, version / shape.name)
+        yield _open(bench, tool, shape, life, folder, first), first, second
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -114,7 +114,7 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
                 with _bench(options, programs, benched, work, shape.total_bytes, slow) as bench:
                     for sample in lives.live(bench, shape, steps, repetition):
                         _keep(samples, named[sample.step].name if sample.step in named else "", sample)
-            if key in {floor.row.rpartition("-")[2] for floor in limits.FLOORS if floor.row in samples}:
+            if key in {floor.shape for floor in limits.FLOORS if floor.row in samples}:
                 with _bench(options, programs, benched, work, shape.total_bytes, slow=False) as bench:
                     for piece, seconds in limits.measure(bench, shape, repetition):
                         pieces.setdefault((key, piece), []).append(seconds)
