@@ -14,6 +14,10 @@ from lobsterdv.formats.contents import Content, Contents, StoredObject
 from lobsterdv.formats.entries import FILES, Entries
 from lobsterdv.formats.table import Table
 
+BASES: Final = 4
+"""So many earlier versions of a dataset are searched for what a new one shares with them."""
+BASE_ENTRIES: Final = 1 << 18
+"""No more of them once they have so many entries: a million take 180 MB."""
 MAX_BASE_CHUNKS: Final = 1 << 20
 """So many chunks are remembered, those of the newest versions first: about 200 MB at the most."""
 

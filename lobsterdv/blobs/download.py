@@ -128,9 +128,10 @@ class _Fetch:
 
     def _reuse(self, contents: list[Content], held: dict[Digest, list[bool]]) -> None:
         """Take what older files here have of the largest contents; a file stays open for each."""
-        large = [] if self._local is None else [c for c in contents if len(c.lengths) > 1 and not self._is_packed(c)]
+        if self._local is None:
+            return
+        large = [c for c in contents if len(c.lengths) > 1 and not self._is_packed(c)]
         for content in sorted(large, key=lambda content: -content.size)[:_REUSED_FILES]:
-            assert self._local is not None
             chunks = held.get(content.digest) or [False] * len(content.lengths)
             runs = self._local.runs(content, chunks)
             if not runs:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 from lobsterdv import workers
 from lobsterdv.blobs.grace import UNDO_S
-from lobsterdv.blobs.remote import Remote, read_document
+from lobsterdv.blobs.remote import Remote, documents
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, KeyMissing, Refused
 from lobsterdv.formats.layout import (
     CATALOG,
     PROJECT_ID,
-    manifest_key,
     name_in_key,
     object_key,
     record_in_key,
@@ -25,7 +24,6 @@ from lobsterdv.formats.layout import (
     retirement_key,
     segment_key,
 )
-from lobsterdv.formats.manifest import objects_in, segments_in
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.formats.retirement import MAX_RETIREMENT_BYTES, Retirement, parse_retirement
 from lobsterdv.stores.base import Stat
@@ -97,16 +95,14 @@ def named_by(room: Remote, filed: Iterable[Filed]) -> Named:
     rows = {(row.record.pointer.digest, row.record.manifest): row for row in filed}
 
     def read(row: Filed) -> tuple[list[str], dict[Digest, int]]:
-        what = f"{row.record.path} {row.record.pointer.digest.short}"
-        key = manifest_key(row.record.pointer.digest, row.record.manifest)
-        keys = [key]
+        version = row.record.pointer.digest
+        what = f"{row.record.path} {version.short}"
+        keys: list[str] = []
+        objects: dict[Digest, int] = {}
         try:
-            stored = read_document(room, key, row.record.manifest, name=what)
-            objects = {item.digest: item.size for item in objects_in(stored, "manifest", what=key)}
-            for digest in segments_in(stored, what=key):
-                keys.append(segment_key(digest))
-                part = read_document(room, keys[-1], digest, name=what)
-                objects |= {item.digest: item.size for item in objects_in(part, "segment", what=keys[-1])}
+            for key, _, found in documents(room, version, row.record.manifest, name=what):
+                keys.append(key)
+                objects |= {item.digest: item.size for item in found}
         except (KeyMissing, CorruptContent, FormatError) as error:
             raise Refused(what, f"what its push wrote cannot be read ({error})", "unreadable-root") from error
         return keys, objects

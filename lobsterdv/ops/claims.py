@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 from lobsterdv import workers
-from lobsterdv.blobs.remote import Remote, read_document, read_table, records, retired
+from lobsterdv.blobs.remote import Remote, documents, read_manifest, read_table, records, retired
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError, FormatError, KeyMissing, MissingContent
-from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
-from lobsterdv.formats.manifest import Manifest, objects_in, parse_manifest, segments_in
-from lobsterdv.formats.table import Table
+from lobsterdv.errors import ContentError, FormatError, KeyMissing
+from lobsterdv.formats.layout import object_key, record_key
+from lobsterdv.formats.table import StoredObject, Table
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.wishes import Wish
@@ -84,30 +84,15 @@ def is_plain(room: Remote, wish: Wish, row: Pushed) -> bool:
 
 
 def _claimed(room: Remote, wish: Wish, row: Pushed) -> Iterable[tuple[str, int | None]]:
-    """Every key a push wrote or relied on, with its size. Of manifest and segments only what names other keys is
-    parsed: all of a table of 10,000 files takes 50 ms."""
-    key = manifest_key(row.version, row.manifest)
-    stored = read_document(room, key, row.manifest, name=f"the manifest of {wish.path}")
-    yield key, len(stored)
-    objects = objects_in(stored, "manifest", what=key)
-    for digest in segments_in(stored, what=key):
-        key = segment_key(digest)
-        stored = read_document(room, key, digest, name=f"a segment of {wish.path}")
+    """Every key a push wrote or relied on, with its size."""
+    objects: dict[StoredObject, None] = {}
+    for key, stored, named in documents(room, row.version, row.manifest, name=wish.path):
         yield key, len(stored)
-        objects += objects_in(stored, "segment", what=key)
-    objects = list(dict.fromkeys(objects))
+        objects |= dict.fromkeys(named)
     step = max(1, len(objects) // ALL_HEADS)
-    for item in objects[::step]:
+    for item in islice(objects, None, None, step):
         yield object_key(item.digest), item.size
 
 
 def claimed_table(room: Remote, name: str, version: Digest, manifest: Digest) -> Table:
-    return read_table(room, _manifest(room, name, version, manifest), name=name)
-
-
-def _manifest(room: Remote, name: str, version: Digest, manifest: Digest) -> Manifest:
-    key = manifest_key(version, manifest)
-    try:
-        return parse_manifest(read_document(room, key, manifest, name=f"the manifest of {name}"), what=key)
-    except KeyMissing:
-        raise MissingContent(f"the manifest of {name}", str(manifest), room.url) from None
+    return read_table(room, read_manifest(room, version, manifest, name=name), name=name)

@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv import workers
-from lobsterdv.blobs.remote import Remote, read_document, retired
+from lobsterdv.blobs.remote import Remote, documents, retired
 from lobsterdv.blobs.tombstones import forgotten
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import ContentError, CorruptContent, FormatError, KeyMissing
 from lobsterdv.formats.layout import (
     CATALOG,
     PROJECT_ID,
-    manifest_key,
     name_in_key,
     object_key,
     record_in_key,
-    segment_key,
 )
-from lobsterdv.formats.manifest import objects_in, segments_in
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.formats.table import StoredObject
 from lobsterdv.ops.context import Failure
@@ -80,17 +77,10 @@ def difference(room: Remote, away: Remote | None) -> Difference:
 
 def needs(room: Remote, entry: Entry) -> tuple[list[StoredObject], list[tuple[str, bytes]]]:
     """The objects of a version, and its segments and then its manifest with their keys. Verified."""
-    pointer = entry.record.pointer
-    key = manifest_key(pointer.digest, entry.record.manifest)
-    stored = read_document(room, key, entry.record.manifest, name=f"the manifest of {entry.record.path}")
-    objects = list(objects_in(stored, "manifest", what=key))
-    documents = []
-    for digest in segments_in(stored, what=key):
-        part_key = segment_key(digest)
-        part = read_document(room, part_key, digest, name=f"a segment of {entry.record.path}")
-        objects += objects_in(part, "segment", what=part_key)
-        documents.append((part_key, part))
-    return list(dict.fromkeys(objects)), [*documents, (key, stored)]
+    record = entry.record
+    (manifest, *segments) = documents(room, record.pointer.digest, record.manifest, name=record.path)
+    objects = dict.fromkeys(item for _, _, named in (manifest, *segments) for item in named)
+    return list(objects), [(key, data) for key, data, _ in (*segments, manifest)]
 
 
 def _entries(room: Remote, failures: list[Failure]) -> list[Entry]:

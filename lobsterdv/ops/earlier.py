@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Final
 
+from lobsterdv.blobs.bases import BASE_ENTRIES, BASES
 from lobsterdv.blobs.local_chunks import LocalChunks
-from lobsterdv.blobs.remote import Remote, read_table
+from lobsterdv.blobs.remote import Remote, read_manifest, read_table
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, FormatError, KeyMissing
-from lobsterdv.formats.layout import manifests_prefix
-from lobsterdv.formats.manifest import parse_manifest
+from lobsterdv.formats.layout import manifests_prefix, name_in_key
 from lobsterdv.formats.table import Table
 from lobsterdv.index.pushed import load_pushed
 from lobsterdv.index.seen import version_seen
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Dataset
 
-_VERSIONS: Final = 4
-_ENTRIES: Final = 1 << 18
-"""A version with more files than that is not searched whole: a million of them take 180 MB."""
-
 
 def local_chunks(project: Project, room: Remote, dataset: Dataset, parts: Collection[str]) -> LocalChunks:
     """The chunks that the cache holds of earlier versions at and below ``parts``, those of the work tree's first.
-    Raises RemoteError when a segment that was never read here cannot be had."""
-    tables = islice(_tables(project, room, dataset, parts), _VERSIONS)
+    Raises RemoteError when a document that is not here, or damaged, cannot be had."""
+    tables = islice(_tables(project, room, dataset, parts), BASES)
     return LocalChunks(project.cache, (content for table in tables for content in table.contents))
 
 
@@ -34,10 +29,9 @@ def _tables(project: Project, room: Remote, dataset: Dataset, parts: Collection[
     """Of versions whose manifest the cache keeps; damaged ones are left out."""
     for version in _versions(project, room, dataset):
         for key in room.cache.kept_below(room.kept(manifests_prefix(version))):
-            stored = room.cache.kept_remote(key)
             try:
-                manifest = parse_manifest(stored or b"", what=key)
-                if "" not in parts or sum(ref.entries for ref in manifest.segments) <= _ENTRIES:
+                manifest = read_manifest(room, version, name_in_key(key, what=key), name=dataset.path)
+                if "" not in parts or sum(ref.entries for ref in manifest.segments) <= BASE_ENTRIES:
                     yield read_table(room, manifest, name=dataset.path, below=parts)
                     break
             except (ContentError, FormatError, KeyMissing):

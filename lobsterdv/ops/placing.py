@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import Final
 
 from lobsterdv import workers
-from lobsterdv.blobs.bases import Bases
+from lobsterdv.blobs.bases import BASE_ENTRIES, BASES, Bases
 from lobsterdv.blobs.grace import is_old, require_no_sweep, took_long
 from lobsterdv.blobs.heads import Heads, require
 from lobsterdv.blobs.remote import Remote
@@ -38,10 +38,6 @@ from lobsterdv.ops.resolve import entries_of
 from lobsterdv.ops.wishes import Wish
 
 _TRIES: Final = 3
-BASES: Final = 4
-"""So many earlier versions of a dataset are searched for contents that are already placed."""
-BASE_ENTRIES: Final = 1 << 18
-"""No more of them once they have so many entries: a million take 180 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lobsterdv import workers
 from lobsterdv.blobs.accounting import Account, Sizes
-from lobsterdv.blobs.remote import Remote, read_document, records
+from lobsterdv.blobs.remote import Remote, read_document, read_manifest, records
 from lobsterdv.digest import Digest
 from lobsterdv.errors import (
     ContentError,
@@ -25,8 +25,8 @@ from lobsterdv.errors import (
     NotTracked,
 )
 from lobsterdv.events import Advanced, Finished, Observer, Started
-from lobsterdv.formats.layout import manifest_key, record_in_key, records_prefix, segment_key
-from lobsterdv.formats.manifest import Manifest, parse_manifest, parse_segment
+from lobsterdv.formats.layout import record_in_key, records_prefix, segment_key
+from lobsterdv.formats.manifest import Manifest, parse_segment
 from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.connection import connect
@@ -212,12 +212,9 @@ def parts_of(room: Remote, row: Pushed, manifest: Manifest, account: Account, ow
 
 
 def manifest_of(room: Remote, row: Pushed) -> Manifest:
-    key = manifest_key(row.version, row.manifest)
     name = f"the manifest of {row.path}"
     try:
-        manifest = parse_manifest(read_document(room, key, row.manifest, name=name), what=key)
-    except KeyMissing:
-        raise MissingContent(name, str(row.manifest), room.url) from None
+        manifest = read_manifest(room, row.version, row.manifest, name=row.path)
     except FormatError as error:
         raise CorruptContent(name, room.url, str(row.manifest), error.problem) from error
     if manifest.version != row.version:

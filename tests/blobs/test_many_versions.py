@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv.blobs.bases import Bases
+from lobsterdv.blobs.bases import BASES, Bases
 from lobsterdv.blobs.heads import Heads, Sent
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.source import CacheSource
 from lobsterdv.blobs.upload import MANY_OBJECTS, send_contents
 from lobsterdv.digest import digest_of
 from lobsterdv.formats.table import Table
-from lobsterdv.ops.placing import BASES
 from tests.blobs.places import AUTO, CountingStore, entries_of, fetch, open_cache, remote_over
 
 FILES = 120
