@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from lobsterdv.blobs.remote import Remote
+from lobsterdv.blobs.remote import Remote, manifests
 from lobsterdv.errors import (
     Archived,
+    ContentError,
     CorruptContent,
     LobsterError,
     MissingContent,
@@ -18,13 +19,43 @@ from lobsterdv.errors import (
 )
 from lobsterdv.events import Observer, Warned
 from lobsterdv.formats.config import Remote as RemoteConfig
+from lobsterdv.formats.manifest import Manifest
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Project
+from lobsterdv.ops.datasets import Dataset
+from lobsterdv.ops.forgotten import explained
 from lobsterdv.ops.nearness import sources
 
 T = TypeVar("T")
 _ELSEWHERE: Final = (MissingContent, CorruptContent, Archived, NotVerbatim)
 """What another remote may yet give."""
+
+
+def by_each_manifest(
+    room: Remote,
+    dataset: Dataset,
+    make: Callable[[Manifest], T],
+    *,
+    name: str,
+    passing: tuple[type[LobsterError], ...] = (ContentError,),
+) -> Iterator[T]:
+    """What ``make`` makes of each manifest of a version at a remote; one with which it fails in one of the ways
+    ``passing`` is passed over. When there are no more, raises the first of these errors, or why there is no manifest.
+    """
+    problem: LobsterError | None = None
+    pointer = dataset.pointer
+    try:
+        for _, manifest in manifests(room, pointer.digest, name=dataset.path, is_directory=pointer.is_directory):
+            try:
+                made = make(manifest)
+            except passing as error:
+                problem = problem or error
+                continue
+            yield made
+    except (MissingContent, CorruptContent) as error:
+        problem = problem or explained(room, name, pointer.digest, error)
+    if problem is not None:
+        raise problem
 
 
 def given(

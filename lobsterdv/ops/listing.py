@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lobsterdv import workers
-from lobsterdv.blobs.remote import Remote, manifests, read_marker, read_table
+from lobsterdv.blobs.remote import Remote, read_marker, read_table
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import (
-    ContentError,
     CorruptContent,
     FormatError,
     KeyMissing,
@@ -20,14 +19,14 @@ from lobsterdv.errors import (
 )
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.record import MAX_RECORD_BYTES, Record, parse_record
 from lobsterdv.index.seen import load_seen
 from lobsterdv.ops.archive_states import remembered, told
 from lobsterdv.ops.classes import kept_as
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, pointers, select
-from lobsterdv.ops.forgotten import explained
-from lobsterdv.ops.in_turn import given
+from lobsterdv.ops.in_turn import by_each_manifest, given
 from lobsterdv.ops.presence import Presence
 from lobsterdv.ops.resolve import entries_below, entries_of, listing_from_table
 from lobsterdv.stores.base import Store
@@ -179,19 +178,12 @@ def _entries(project: Project, selection: Selected, observer: Observer) -> Seque
 
 def _listings(project: Project, room: Remote, dataset: Dataset) -> Iterator[Sequence[Entry]]:
     """A directory's entries by each whole manifest at a remote. Raises as ``manifests`` when there are no more."""
-    problem: ContentError | None = None
-    digest = dataset.pointer.digest
-    try:
-        for _, manifest in manifests(room, digest, name=dataset.path, is_directory=True):
-            try:
-                table = read_table(room, manifest, name=dataset.path)
-                yield listing_from_table(project, dataset.path, digest, table, room.url).entries
-            except ContentError as error:
-                problem = problem or error
-    except (MissingContent, CorruptContent) as error:
-        problem = problem or explained(room, dataset.path, digest, error)
-    if problem is not None:
-        raise problem
+
+    def entries(manifest: Manifest) -> Sequence[Entry]:
+        table = read_table(room, manifest, name=dataset.path)
+        return listing_from_table(project, dataset.path, dataset.pointer.digest, table, room.url).entries
+
+    return by_each_manifest(room, dataset, entries, name=dataset.path)
 
 
 def _dataset_row(project: Project, dataset: Dataset, presence: Presence) -> DatasetRow:

@@ -6,17 +6,17 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
-from lobsterdv.blobs.remote import Remote, manifests, read_table
+from lobsterdv.blobs.remote import Remote, read_table
 from lobsterdv.blobs.stream import FailingOver, RemoteFile
 from lobsterdv.digest import Digest
-from lobsterdv.errors import ContentError, CorruptContent, MissingContent, NotTracked, Refused
+from lobsterdv.errors import CorruptContent, MissingContent, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry
+from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.table import Content, Table
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import Selected, pointers, select
-from lobsterdv.ops.forgotten import explained
-from lobsterdv.ops.in_turn import given
+from lobsterdv.ops.in_turn import by_each_manifest, given
 from lobsterdv.ops.resolve import entries_below, entries_of
 
 
@@ -52,23 +52,11 @@ def open_stream(
 def _streams(room: Remote, selection: Selected, name: str, expected: Digest | None) -> Iterator[RemoteFile]:
     """The file by each manifest at a remote that describes it. Raises MissingContent, CorruptContent, Forgotten when
     there are no more, and RemoteError."""
-    dataset, below = selection
-    pointer = dataset.pointer
-    problem: ContentError | None = None
-    try:
-        for _, manifest in manifests(room, pointer.digest, name=dataset.path, is_directory=pointer.is_directory):
-            try:
-                content = content_of(selection, read_table(room, manifest, name=dataset.path, below=[below]), name)
-                if expected is not None and content.digest != expected:
-                    raise CorruptContent(f"the manifest of {name}", room.url, str(expected), str(content.digest))
-            except ContentError as error:
-                problem = problem or error
-                continue
-            yield RemoteFile(room, content, name=name)
-    except (MissingContent, CorruptContent) as error:
-        problem = problem or explained(room, name, pointer.digest, error)
-    if problem is not None:
-        raise problem
+
+    def opened(manifest: Manifest) -> RemoteFile:
+        return RemoteFile(room, content_at(room, selection, manifest, name, expected), name=name)
+
+    return by_each_manifest(room, selection.dataset, opened, name=name)
 
 
 def file_digest(project: Project, selection: Selected, name: str) -> Digest | None:
@@ -84,6 +72,15 @@ def file_digest(project: Project, selection: Selected, name: str) -> Digest | No
     except (MissingContent, CorruptContent):
         return None
     return _the_file(entries_below(entries, below, dataset.path), below, name).digest
+
+
+def content_at(room: Remote, selection: Selected, manifest: Manifest, name: str, expected: Digest | None) -> Content:
+    """A selected file's content by a manifest. Raises MissingContent; CorruptContent when it is not ``expected``."""
+    dataset, below = selection
+    content = content_of(selection, read_table(room, manifest, name=dataset.path, below=[below]), name)
+    if expected is not None and content.digest != expected:
+        raise CorruptContent(f"the manifest of {name}", room.url, str(expected), str(content.digest))
+    return content
 
 
 def content_of(selection: Selected, table: Table, name: str) -> Content:

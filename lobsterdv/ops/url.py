@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lobsterdv.blobs.remote import Remote, manifests, read_table
+from lobsterdv.blobs.remote import Remote
 from lobsterdv.digest import Digest
 from lobsterdv.errors import (
     Archived,
     ContentError,
     CorruptContent,
     KeyMissing,
-    LobsterError,
     MissingContent,
     NotTracked,
     NotVerbatim,
@@ -20,12 +19,12 @@ from lobsterdv.errors import (
 from lobsterdv.events import Observer
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.layout import object_key
+from lobsterdv.formats.manifest import Manifest
 from lobsterdv.formats.table import RAW, Content
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select
-from lobsterdv.ops.forgotten import explained
-from lobsterdv.ops.in_turn import given
-from lobsterdv.ops.streaming import content_of, file_digest
+from lobsterdv.ops.in_turn import by_each_manifest, given
+from lobsterdv.ops.streaming import content_at, file_digest
 
 
 @dataclass
@@ -69,27 +68,16 @@ def url(
 def _verbatim(room: Remote, selection: Selected, name: str, expected: Digest | None) -> Iterator[tuple[Content, str]]:
     """The content and the key of its object, by each manifest that stores it so. Raises as ``url`` when there are no
     more."""
-    dataset, below = selection
-    problem: LobsterError | None = None
-    try:
-        offers = manifests(room, dataset.pointer.digest, name=dataset.path, is_directory=dataset.pointer.is_directory)
-        for _, manifest in offers:
-            try:
-                content = content_of(selection, read_table(room, manifest, name=dataset.path, below=[below]), name)
-                if expected is not None and content.digest != expected:
-                    raise CorruptContent(f"the manifest of {name}", room.url, str(expected), str(content.digest))
-                how = how_stored(content)
-                if how != "verbatim":
-                    raise NotVerbatim(name, dataset.path, room.url, how)
-                key = _seen(room, content, name)
-            except (ContentError, NotVerbatim, Archived) as error:
-                problem = problem or error
-                continue
-            yield content, key
-    except (MissingContent, CorruptContent) as error:
-        problem = problem or explained(room, name, dataset.pointer.digest, error)
-    if problem is not None:
-        raise problem
+    dataset = selection.dataset
+
+    def placed(manifest: Manifest) -> tuple[Content, str]:
+        content = content_at(room, selection, manifest, name, expected)
+        how = how_stored(content)
+        if how != "verbatim":
+            raise NotVerbatim(name, dataset.path, room.url, how)
+        return content, _seen(room, content, name)
+
+    return by_each_manifest(room, dataset, placed, name=name, passing=(ContentError, NotVerbatim, Archived))
 
 
 def how_stored(content: Content) -> str:
