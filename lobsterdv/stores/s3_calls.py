@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from lobsterdv.errors import KeyMissing, LobsterError, NoBucket, Unreachable
 from lobsterdv.stores.bandwidth import Limiter
@@ -26,6 +26,15 @@ READ = "s3:GetObject"  # actions are named by the permission they need
 WRITE = "s3:PutObject"
 LIST = "s3:ListBucket"
 DELETE = "s3:DeleteObject"
+
+
+def told_date(answer: Mapping[str, Any]) -> float | None:
+    """When an answer was given, whole seconds by the server's own clock; None when it does not tell."""
+    try:
+        told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return parsedate_to_datetime(told).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 class S3Calls:
@@ -85,12 +94,7 @@ class S3Calls:
         if isinstance(answer, dict):
             headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
             self.server = headers.get("server", self.server)
-            told = headers.get("date", "")
-            if told:
-                try:
-                    self.date = parsedate_to_datetime(told).timestamp()
-                except ValueError:
-                    pass
+            self.date = told_date(answer) or self.date
         return answer
 
     def translated(self, error: Exception, action: str, key: str) -> LobsterError:

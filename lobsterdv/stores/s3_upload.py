@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from lobsterdv.errors import LobsterError
 from lobsterdv.stores.parts import check_all_sent, check_part, count_parts
-from lobsterdv.stores.s3_calls import READ, WRITE, S3Calls
+from lobsterdv.stores.s3_calls import READ, WRITE, S3Calls, told_date
 from lobsterdv.stores.s3_errors import code_of, foreign_errors, is_exists, is_unsupported
 from lobsterdv.stores.s3_options import part_size_for
 
@@ -46,12 +46,12 @@ class S3Upload:
         # Named again at the end only where the server noted, when the upload began, that parts have one.
         # Of an upload begun before, not every server tells; AWS and SeaweedFS refuse to end it without.
         self._noted = calls.sends_checksums
-        self._id, self._before = self._begun()
+        self._id, self._since, self._before = self._begun()
         if not self._id:
             created = self._create()
             if "UploadId" not in created:
                 raise calls.not_s3(WRITE)
-            self._id = created["UploadId"]
+            self._id, self._since = created["UploadId"], told_date(created)
             self._noted = created.get("ChecksumAlgorithm") == calls.checksum.name
         self._checked = calls.sends_checksums
 
@@ -121,9 +121,9 @@ class S3Upload:
         with self._lock:
             self._parts[number] = part
 
-    def _begun(self) -> tuple[str, dict[int, PartTypeDef]]:
-        """The id and the parts, by number, of an unfinished upload of this key; no id when there is none
-        that can go on. Whatever fails here costs bytes, nothing else."""
+    def _begun(self) -> tuple[str, float | None, dict[int, PartTypeDef]]:
+        """The id, the begin and the parts, by number, of an unfinished upload of this key; no id when there is
+        none that can go on. Whatever fails here costs bytes, nothing else."""
         calls = self._calls
         full = calls.key(self._key)
         try:
@@ -132,14 +132,14 @@ class S3Upload:
             )
             begun = [upload for upload in listed.get("Uploads", []) if upload["Key"] == full]
             if not begun:
-                return "", {}
+                return "", None, {}
             latest = max(begun, key=lambda upload: upload["Initiated"])
             parts = self._listed_parts(latest["UploadId"])
             for number, part in parts.items():
                 check_part(number, part["Size"], size=self._size, part_size=self.part_size)
         except (LobsterError, KeyError):
-            return "", {}
-        return (latest["UploadId"], parts) if parts else ("", {})
+            return "", None, {}
+        return (latest["UploadId"], latest["Initiated"].timestamp(), parts) if parts else ("", None, {})
 
     def _listed_parts(self, upload_id: str) -> dict[int, PartTypeDef]:
         calls = self._calls
@@ -192,6 +192,10 @@ class S3Upload:
         return client.upload_part(**request)
 
     def _value_is_there(self) -> bool:
+        """Whether this upload, which is gone, became the value: something of its size is there that is no older.
+
+        What lay there before may be the damaged object that is being replaced, and the upload may have been
+        aborted. A bucket dates a value by its upload's begin (AWS) or end, in whole seconds."""
         try:
             found = self._calls.ask(
                 READ,
@@ -200,7 +204,9 @@ class S3Upload:
             )
         except LobsterError:
             return False
-        return found["ContentLength"] == self._size
+        if found["ContentLength"] != self._size or self._since is None:
+            return False
+        return found["LastModified"].timestamp() >= int(self._since)
 
 
 def _same(part: PartTypeDef, data: bytes | memoryview, field: str, checksum: str) -> bool:

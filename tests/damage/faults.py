@@ -28,6 +28,15 @@ _ENDLESS = 64 << 20
 """Bytes after which an endless body ends after all: whoever took them all has no limit of its own."""
 
 
+def may_strike(kind: str, verb: str, target: str) -> bool:
+    """Whether the fault can do anything to the answer of such a request, as far as the request tells."""
+    if kind in LISTS:
+        return verb == "GET" and "list-type=2" in target
+    if kind in BODIES:
+        return verb == "GET"
+    return kind != "error in 200" or verb not in ("GET", "HEAD")
+
+
 def answer_instead(kind: str, client: socket.socket, *, bodiless: bool) -> None:
     """Answer a request that the server never sees. The connection is at its end then."""
     if kind == "reset before":

@@ -98,18 +98,21 @@ class Nursery:
         paths: Sequence[str] = (),
         *,
         kill_at: int = 0,
+        kill_after: float = 0,
         prepare: str = "",
         pid_file: Path | None = None,
         **more: Any,
     ) -> Ended:
-        """Do ``verb`` in the project at ``root``; kill it at its step ``kill_at``, never when that is 0. Before,
-        ``prepare`` (module:function) is called in its process, whose id is written into ``pid_file``."""
+        """Do ``verb`` in the project at ``root``; kill it at its step ``kill_at``, or ``kill_after`` so many seconds,
+        never when that is 0. Before, ``prepare`` (module:function) is called in its process, whose id is written into
+        ``pid_file``."""
         job = {
             "root": str(root),
             "env": dict(env),
             "verb": verb,
             "paths": list(paths),
             "kill_at": kill_at,
+            "kill_after": kill_after,
             "prepare": prepare,
             "pid_file": str(pid_file or ""),
             "more": more,
@@ -338,6 +341,7 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     project = open_project(Path(job["root"]), environment=job["env"])
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     counted = _watch_steps(str(Path(job["root"]).parent), Fault(job["kill_at"], signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, job["kill_after"])  # nobody handles SIGALRM: it ends the process on the spot
     try:
         given = {"gc": [], "merge": job["paths"][:1], "forget": job["paths"]}.get(job["verb"], [job["paths"]])
         report = getattr(module, job["verb"])(project, *given, observer=silent, **job["more"])

@@ -6,15 +6,17 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.damage.conftest import Once
 from tests.damage.counting import Counters
-from tests.damage.killing import Fault, Nursery, Said
+from tests.damage.killing import Ended, Fault, Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load, restore, restore_from_cache
 from tests.damage.story import DATASETS, Story, tell
 from tests.ops.lab import Lab
@@ -138,32 +140,60 @@ CHECKS: dict[str, Callable[[Scene, bool], object]] = {
 }  # fmt: skip
 
 
-def kill_everywhere(scene: Scene, nursery: Nursery, *, kills: int | None, jobs: str) -> int:
-    """Kill at up to ``kills`` points, spread evenly over all of them; returns how many were tried."""
-    check = CHECKS[scene.verb]
-    env = {**scene.lab.env, "LOBSTERDV_JOBS": jobs}
-    paths = DATASETS if scene.verb == "add" else []
-    more = {"force": True} if scene.verb == "force" else {}
-    verb = "checkout" if scene.verb == "force" else scene.verb
-    scene.again()
-    whole = nursery.run(scene.lab.root, env, verb, paths, **more)
-    assert not whole.failures and whole.steps > 10
-    reference = check(scene, True)
-    step = 1 if kills is None else max(1, whole.steps // kills)
-    tried = 0
-    for point in range(whole.steps, 0, -step):
+@dataclass
+class Killer:
+    """Does a scene's verb again and again, kills it on the way, and sees that nothing is lost and that it goes on."""
+
+    scene: Scene
+    nursery: Nursery
+    jobs: str = "1"
+    steps: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Once unharmed: how many steps and seconds it takes, and what is there then."""
+        self.scene.again()
+        begun = time.monotonic()
+        whole = self._do()
+        self.seconds = time.monotonic() - begun
+        assert not whole.failures and whole.steps > 10
+        self.steps = whole.steps
+        self.reference = CHECKS[self.scene.verb](self.scene, True)
+
+    def killed(self, case: str, *, at: int = 0, after: float = 0) -> bool:
+        """Kill it there, and have it finish. False when it had ended before."""
+        scene, check = self.scene, CHECKS[self.scene.verb]
         scene.again()
-        ended = nursery.run(scene.lab.root, env, verb, paths, kill_at=point, **more)
-        case = f"{scene.verb} killed at step {point} of {whole.steps}"
-        tried += ended.killed
+        ended = self._do(at, after)
         check_cache(scene.cache)
         check_remote(load(scene.story.remote))
         check(scene, not ended.killed)
-        again = nursery.run(scene.lab.root, env, verb, paths, **more)
+        again = self._do()
         assert not again.failures and not again.killed, f"{case}, then {again.failures}"
-        assert check(scene, True) == reference, case
+        assert check(scene, True) == self.reference, case
         check_clean_up(scene, case)
-    return tried
+        return ended.killed
+
+    def _do(self, kill_at: int = 0, kill_after: float = 0) -> Ended:
+        scene = self.scene
+        forced = scene.verb == "force"
+        return self.nursery.run(
+            scene.lab.root,
+            {**scene.lab.env, "LOBSTERDV_JOBS": self.jobs},
+            "checkout" if forced else scene.verb,
+            DATASETS if scene.verb == "add" else [],
+            kill_at=kill_at,
+            kill_after=kill_after,
+            **({"force": True} if forced else {}),
+        )
+
+
+def kill_everywhere(scene: Scene, nursery: Nursery, *, kills: int | None, jobs: str) -> int:
+    """Kill at up to ``kills`` points, spread evenly over all of them; returns how many were tried."""
+    killer = Killer(scene, nursery, jobs)
+    step = 1 if kills is None else max(1, killer.steps // kills)
+    points = range(killer.steps, 0, -step)
+    return sum(killer.killed(f"{scene.verb} killed at step {at} of {killer.steps}", at=at) for at in points)
 
 
 def check_clean_up(scene: Scene, case: str) -> None:
@@ -228,3 +258,15 @@ def test_killed_in_a_deep_tree(verb: str, once: Once[Scene], nursery: Nursery, c
     tried = kill_everywhere(scene, nursery, kills=40, jobs="1")
     counters.both(f"kill -9 at a step of {verb}, 200 nested files", tried)
     assert tried >= 35
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("verb", list(CHECKS))
+def test_killed_at_any_moment(verb: str, kills: int, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    """Not at a step but by the clock: between two of them, within a system call, in other threads too."""
+    killer = Killer(scene_of(once, verb, SMALL), nursery, jobs="2")
+    random = Random(f"{verb} {kills}")
+    for _ in range(kills):
+        moment = random.uniform(0.001, killer.seconds)
+        if killer.killed(f"{verb} killed after {moment:.4f} s", after=moment):
+            counters.both(f"kill -9 at a random moment of {verb}")

@@ -6,6 +6,7 @@ The default suite takes some of the cases; ``make test-faults`` takes every requ
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -53,14 +54,14 @@ class Line:
     turns: int = 0
     prefix: str = ""
     stocked: dict[str, bytes] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
+    _requests: dict[str, list[Exchange]] = field(default_factory=dict)
     _seen: dict[str, bytes] = field(default_factory=dict)
 
-    def requests_of(self, verb: str) -> int:
-        """How many it takes, unharmed."""
-        if verb not in self._counts:
-            self._counts[verb] = len(self.goes_on(verb, self.begin(verb), "unharmed"))
-        return self._counts[verb]
+    def requests_of(self, verb: str, kind: str) -> int:
+        """How many it takes, unharmed, that such a fault may strike."""
+        if verb not in self._requests:
+            self._requests[verb] = self.goes_on(verb, self.begin(verb), "unharmed")
+        return sum(faults.may_strike(kind, request.verb, request.target) for request in self._requests[verb])
 
     def begin(self, verb: str) -> Path:
         """A fresh remote, as ``verb`` should find it; returns where to type it."""
@@ -211,11 +212,18 @@ def test_killed_at_a_request(verb: str, whole: bool, line: Line, counters: Count
 
 
 def faulted(line: Line, verb: str, kind: str, first: int, times: int) -> tuple[Said, int, str]:
-    """Do ``verb`` with so many faults from request ``first`` on. Returns how it ended, and the faults that struck."""
+    """Do ``verb`` with so many faults from request ``first`` on, of those that they may strike. Returns how it ended,
+    and the faults that struck."""
     root = line.begin(verb)
     case = f"{verb}, {kind} at request {first}, {times} times"
     line.proxy.restart()
-    line.proxy.fault = lambda number, exchange: kind if first <= number < first + times else ""
+    turns = itertools.count(1)
+
+    def fault(number: int, exchange: Exchange) -> str:
+        strikes = faults.may_strike(kind, exchange.verb, exchange.target) and first <= next(turns) < first + times
+        return kind if strikes else ""
+
+    line.proxy.fault = fault
     said = line.type(verb, root)
     struck = sum(bool(exchange.fault) for exchange in line.proxy.exchanges)
     assert said.code in DOCUMENTED | {0}, (case, said)
@@ -233,8 +241,8 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
     """A success that is one, or an error that says so and that the same command gets over."""
     struck_in_all = absorbed = 0
     for verb in COMMANDS if whole else ["push", "pull"]:
-        count = line.requests_of(verb)
-        points = some(count, whole) if whole else [1 + faults.KINDS.index(kind) * 3 % count]
+        count = line.requests_of(verb, kind)
+        points = range(1, count + 1) if whole or not count else [1 + faults.KINDS.index(kind) * 3 % count]
         for first in points:
             said, struck, _ = faulted(line, verb, kind, first, times=1)
             struck_in_all += struck
@@ -249,8 +257,8 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
 def test_four_in_a_row(kind: str, whole: bool, line: Line, counters: Counters) -> None:
     """As many as there are attempts after the first: nobody notices."""
     for verb in ("push", "pull"):
-        count = line.requests_of(verb)
-        for first in some(count, whole) if whole else [count // 2]:
+        count = line.requests_of(verb, kind)
+        for first in range(1, count + 1) if whole else [count // 2 or 1]:
             said, _, case = faulted(line, verb, kind, first, times=4)
             assert said.code == 0, (case, said)
             counters.both("S3 faults, four in a row: absorbed")

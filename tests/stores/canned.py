@@ -71,8 +71,9 @@ def canned(*answers: Answer) -> Iterator[Canned]:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            self.send_response(given.status)
-            for name, value in given.headers.items():
+            self.send_response_only(given.status)
+            own = {"Server": self.version_string(), "Date": self.date_time_string()}
+            for name, value in (own | given.headers).items():
                 self.send_header(name, value)
             length = len(given.body) if given.claimed is None else given.claimed
             if "Transfer-Encoding" not in given.headers:

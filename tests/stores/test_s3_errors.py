@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -179,21 +179,34 @@ def test_our_own_lost_answer_reads_as_exists() -> None:
         assert store.put("k", b"body", if_absent=True) is False
 
 
-def test_a_completed_upload_whose_answer_was_lost_is_complete() -> None:
-    started = Answer(200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
-    stat = {"Last-Modified": "Mon, 23 Nov 2026 00:00:00 GMT", "ETag": '"e-1"'}
-    none = Answer(200, b"<ListMultipartUploadsResult></ListMultipartUploadsResult>")
-    answers = (none, started, Answer(headers={"ETag": '"e"'}), error(404, "NoSuchUpload"))
-    for there, size in [(True, 4), (False, 5)]:
-        head = Answer(200, b"x" * size, stat)
-        with canned(*answers, head) as server, store_at(server.url) as store:
-            upload = store.upload("k", 4)
+BEGUN = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+NO_UPLOADS = Answer(200, b"<ListMultipartUploadsResult></ListMultipartUploadsResult>")
+MONDAY, TUESDAY = "Mon, 23 Nov 2026 00:00:00 GMT", "Tue, 24 Nov 2026 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("began", "dated", "size", "there"),
+    [
+        (MONDAY, MONDAY, 4, True),
+        (MONDAY, TUESDAY, 4, True),
+        (MONDAY, MONDAY, 5, False),
+        (TUESDAY, MONDAY, 4, False),
+        ("", MONDAY, 4, False),
+    ],
+)
+@pytest.mark.parametrize("lost_at", ["part", "end"])
+def test_an_upload_that_is_gone_was_completed_if_what_is_there_is_no_older(
+    began: str, dated: str, size: int, there: bool, lost_at: str
+) -> None:
+    gone = error(404, "NoSuchUpload")
+    found = Answer(200, b"x" * size, {"Last-Modified": dated, "ETag": '"e-1"'})
+    started = Answer(200, BEGUN, {"Date": began})
+    parts = [Answer(headers={"ETag": '"e"'})] if lost_at == "end" else []
+    with canned(NO_UPLOADS, started, *parts, gone, found) as server, store_at(server.url) as store:
+        upload = store.upload("k", 4)
+        with nullcontext() if there else pytest.raises(LobsterError):
             upload.send(0, b"body")
-            if there:
-                upload.complete()
-            else:
-                with pytest.raises(LobsterError):
-                    upload.complete()
+            upload.complete()
 
 
 def unsupported(server: Canned, store: S3Store, refused: str) -> None:
