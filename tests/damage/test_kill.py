@@ -225,7 +225,7 @@ def test_temps_of_killed_processes_go_after_a_day(verb: str, whole: bool, once: 
 
     def do(at: int) -> Said:
         fault = Fault(at, signal.SIGKILL, only=("lobsterdv.sync",))
-        return nursery.faulted([verb, *DATASETS], scene.lab.root, scene.lab.env, fault)
+        return nursery.faulted([verb, *DATASETS], scene.lab.root, {**scene.lab.env, "LOBSTERDV_JOBS": "1"}, fault)
 
     kinds = {"cache", "lib"} if verb == "add" else {"objects"}
     kinds |= {"manifests", "catalog", "cache"} if verb == "push" and whole else set()
