@@ -276,3 +276,25 @@ def test_unknown_paths_are_said(lab: Lab, store: WatchedStore) -> None:
     report = lab.try_push("a", "nothing")
     assert [v.path for v in report.versions] == ["a"]
     assert isinstance(error_of(report), NotTracked)
+
+
+@pytest.mark.parametrize("copies", [2, 4])
+def test_files_that_two_new_datasets_share_travel_once(lab: Lab, store: WatchedStore, copies: int) -> None:
+    """A copy of a folder, and a folder with one more file, in the first push of all."""
+    names = [f"copy{n}" for n in range(copies)]
+    files = [os.urandom(3000) for _ in range(50)]
+    for name in names:
+        for number, data in enumerate(files):
+            lab.write(f"{name}/{number}", data)
+    lab.add(*names)
+    report = lab.push()
+    sent = sum(c.size for c in store.calls if c.verb == "put" and c.key.startswith("objects/"))
+    assert 150_000 <= sent < 160_000
+    assert sorted(v.new_objects for v in report.versions) == [0] * (copies - 1) + [1]
+    for number, data in enumerate([*files, os.urandom(3000)]):
+        lab.write(f"more/{number}", data)
+    lab.add("more")
+    (version,) = [v for v in lab.push().versions if v.path == "more"]
+    assert version.reused_bytes == 150_000 and version.packed_bytes == 3000
+    lab.lose_cache()
+    assert {row.path for row in lab.fetch().fetched} == {*names, "more"}
