@@ -170,7 +170,7 @@ class Cache:
         path = self.plain_path(digest)
         if not path.is_file():
             data = self.read_small(digest, name=name)
-            _write_all(target, data)
+            copying.write_all(target, data)
             return len(data), checksum_of(data)
         source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -266,9 +266,3 @@ class Cache:
             pass  # not there, or not to be read: written anew
         durable.make_folder(path.parent)
         durable.write(path, data)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

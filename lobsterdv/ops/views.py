@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from lobsterdv import durable
+from lobsterdv import copying, durable
 from lobsterdv.digest import Digest, checksum_of
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.rows import SeenFile
@@ -95,7 +95,7 @@ def _put_file(project: Project, path: Path, entry: Entry, *, name: str) -> SeenF
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            os.write(descriptor, data)
+            copying.write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             _, checksum = project.cache.copy_out(entry.digest, descriptor, name=name)
