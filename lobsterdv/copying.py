@@ -91,7 +91,7 @@ def copy(
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of ``data``: a disk that is nearly full takes a part, and says so only the next time. Raises OSError."""
+    """Write all of it: a disk that is nearly full takes a part, and says so only the next time. Raises OSError."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
