@@ -12,7 +12,7 @@ from pathlib import Path
 from lobsterdv import copying, durable
 from lobsterdv.blobs.cache import TRUST_SECONDS
 from lobsterdv.digest import Digest, checksum_of, digest_of_file
-from lobsterdv.errors import Refused
+from lobsterdv.errors import CorruptContent, MissingContent, Refused
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.rows import SeenFile
 from lobsterdv.index.seen import Seen, load_seen, save_seen
@@ -58,17 +58,28 @@ def _is_fresh(project: Project, known: Seen) -> bool:
 
 
 def _proved(project: Project, view: Path, known: Seen) -> bool:
-    """Hash a view's files again, and note that they are right. What is damaged may be the cache's own file: that is
-    set aside, and CorruptContent raised."""
+    """Hash a view's files again, and note it when they are right. What is damaged may be the cache's own files: those
+    are set aside, all of them, and CorruptContent is raised."""
     started_ns = int(project.now() * 1e9)
+    damaged: list[Digest] = []
+    rotten: list[CorruptContent] = []
     for path, file in known.files.items():
         place = view / path if path else view
         with durable.translating(place):
             actual = digest_of_file(place)
         if actual != file.digest:
-            if project.cache.is_plain(file.digest):
-                project.cache.prove(file.digest, name=view.name)
-            return False
+            damaged.append(file.digest)
+    for digest in damaged:
+        try:
+            project.cache.prove(digest, name=view.name)
+        except CorruptContent as error:
+            rotten.append(error)
+        except MissingContent:
+            pass
+    if rotten:
+        raise rotten[0]
+    if damaged:
+        return False
     save_seen(project.index, str(view), replace(known, saved_ns=max(started_ns, known.saved_ns)))
     return True
 
