@@ -16,7 +16,7 @@ from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.plan import Plan
-from lobsterdv.signature import signature_of
+from lobsterdv.signature import Signature, signature_of
 
 _BATCH: Final = 128
 _LARGE_BYTES: Final = 32 << 20  # files from here on tell their progress themselves
@@ -38,6 +38,7 @@ class Staged:
 def stage_files(project: Project, plan: Plan, stage: Path, *, mtime_ns: int, whole: bool, observer: Observer) -> Staged:
     """Write every new file, verified, into the staging folder."""
     staged = Staged(plan, stage, whole=whole)
+    links = project.config.links
 
     def jobs() -> Iterator[tuple[str, Entry]]:
         made = {str(stage)}
@@ -56,8 +57,8 @@ def stage_files(project: Project, plan: Plan, stage: Path, *, mtime_ns: int, who
                 if entry.target is not None:
                     os.symlink(entry.target, path)
                 elif entry.digest is not None:
-                    checksum = _write_file(project, plan, path, entry, mtime_ns, observer)
-                    rows.append((entry.path, SeenFile(signature_of(os.lstat(path)), entry.digest, checksum)))
+                    signature, checksum = _write_file(project, plan, path, entry, links, mtime_ns, observer)
+                    rows.append((entry.path, SeenFile(signature, entry.digest, checksum)))
             except OSError:
                 with durable.translating(plan.place / entry.path if entry.path else plan.place):
                     raise
@@ -95,12 +96,15 @@ class _Files(Sequence[Path]):
         return list(self)[at]
 
 
-def _write_file(project: Project, plan: Plan, path: str, entry: Entry, mtime_ns: int, observer: Observer) -> bytes:
-    """One file by the first configured way that works here; returns its checksum."""
+def _write_file(
+    project: Project, plan: Plan, path: str, entry: Entry, links: Sequence[str], mtime_ns: int, observer: Observer
+) -> tuple[Signature, bytes]:
+    """One file by the first of the configured ways, ``links``, that works here; returns what it is then, and its
+    checksum."""
     assert entry.digest is not None
     name = f"{plan.dataset}/{entry.path}" if entry.path else plan.dataset
     executable = entry.type is EntryType.EXECUTABLE
-    for link in project.config.links:
+    for link in links:
         if link in ("hardlink", "symlink") and not executable and entry.size and project.cache.is_plain(entry.digest):
             source = project.cache.verified_path(entry.digest, name=name)
             try:
@@ -112,7 +116,7 @@ def _write_file(project: Project, plan: Plan, path: str, entry: Entry, mtime_ns:
             except OSError:
                 continue  # too many links, another file system: the next way
             known = project.cache.ledger.look_up(entry.digest.hex())
-            return known[1] if known else b""
+            return signature_of(os.lstat(path)), known[1] if known else b""
         if link in ("reflink", "copy"):
             break
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
@@ -122,13 +126,13 @@ def _write_file(project: Project, plan: Plan, path: str, entry: Entry, mtime_ns:
             copying.write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
-            reflink = "reflink" in project.config.links
+            reflink = "reflink" in links
             tell = partial(_tell, observer) if entry.size >= _LARGE_BYTES else None
             _, checksum = project.cache.copy_out(entry.digest, descriptor, name=name, reflink=reflink, progress=tell)
         os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+        return signature_of(os.fstat(descriptor)), checksum
     finally:
         os.close(descriptor)
-    return checksum
 
 
 def _tell(observer: Observer, new_bytes: int) -> None:

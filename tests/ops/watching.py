@@ -70,8 +70,10 @@ class WatchedStore:
         return self.inner.read(key, start=start, length=length)
 
     def read_whole(self, key: str, *, limit: int) -> bytes:
-        self._note("read_whole", key, 0)
-        return self.inner.read_whole(key, limit=limit)
+        asked = self._note("read_whole", key, 0)
+        data = self.inner.read_whole(key, limit=limit)
+        self.calls[asked] = Call("read_whole", key, len(data))
+        return data
 
     def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
         self._note("put", key, len(data))
@@ -123,11 +125,14 @@ class WatchedStore:
     def forget(self) -> None:
         self.calls.clear()
 
-    def _note(self, verb: str, key: str, size: int) -> None:
+    def _note(self, verb: str, key: str, size: int) -> int:
+        """Which of the calls it is."""
         call = Call(verb, key, size)
         with self._lock:
             self.calls.append(call)
+            number = len(self.calls) - 1
         self.before(call)
+        return number
 
 
 def tree(root: Path) -> dict[str, str | tuple[str, bytes]]:
