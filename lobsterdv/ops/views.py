@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from lobsterdv import durable
 from lobsterdv.digest import Digest, checksum_of
@@ -19,6 +20,9 @@ from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.scan import scan
 
+_MAKING_S: Final = 3600.0
+"""How long somebody else's making of the same view is waited for: it copies as many bytes as the version has."""
+
 
 def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry], *, is_directory: bool) -> Path:
     """The path of a version whose content the cache holds; ``name`` is its last part.
@@ -30,7 +34,8 @@ def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry
     if _is_right(project, view, digest):
         return view
     durable.make_folder(view.parent)
-    with alone_in(view.parent):  # a view that another has just made is in use: it must not be replaced
+    # A view that another has just made is in use: it must not be replaced.
+    with alone_in(view.parent, wait_s=_MAKING_S, observer=project.observer):
         if not _is_right(project, view, digest):
             _build(project, view, entries, digest, is_directory=is_directory)
     return view
