@@ -53,8 +53,8 @@ def run_command(words: Sequence[str], *, folder: Path, environment: Mapping[str,
             before[number] = signal.signal(number, pass_on)
     try:
         started += [subprocess.Popen(argv, cwd=folder, env=dict(environment), stdout=2 if to_stderr else None)]
-        for number in asked:  # while it was being started
-            started[0].send_signal(number)
+        for late in asked:  # while it was being started
+            started[0].send_signal(late)
         status = started[0].wait()
     except (FileNotFoundError, PermissionError) as error:
         raise UsageError(f"{words[0]} cannot be run: {error.strerror}") from None
