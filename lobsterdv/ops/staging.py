@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, overload
 
-from lobsterdv import durable, workers
+from lobsterdv import copying, durable, workers
 from lobsterdv.digest import checksum_of
 from lobsterdv.events import Advanced, Observer
 from lobsterdv.formats.listing import Entry, EntryType
@@ -119,9 +119,7 @@ def _write_file(project: Project, plan: Plan, path: str, entry: Entry, mtime_ns:
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            view = memoryview(data)
-            while view:  # a disk that is nearly full takes a part, and says so only the next time
-                view = view[os.write(descriptor, view) :]
+            copying.write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             reflink = "reflink" in project.config.links
