@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from lobsterdv import copying, durable
 from lobsterdv.blobs.cache import TRUST_SECONDS
@@ -22,6 +23,9 @@ from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.scan import scan
 
+_MAKING_S: Final = 3600.0
+"""How long somebody else's making of the same view is waited for: it copies as many bytes as the version has."""
+
 
 def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry], *, is_directory: bool) -> Path:
     """The path of a version whose content the cache holds; ``name`` is its last part.
@@ -34,7 +38,8 @@ def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry
     if known is not None and _is_fresh(project, known):
         return view
     durable.make_folder(view.parent)
-    with alone_in(view.parent):  # a view that another has just made is in use: it must not be replaced
+    # A view that another has just made is in use: it must not be replaced.
+    with alone_in(view.parent, wait_s=_MAKING_S, observer=project.observer):
         known = _unchanged(project, view, digest)
         if known is None or not (_is_fresh(project, known) or _proved(project, view, known)):
             _build(project, view, entries, digest, is_directory=is_directory)
