@@ -59,9 +59,10 @@ def drop_command(
     """Give up local copies of what the remote holds.
 
     Deletes the cache's copy, with --data the files too. The pointer stays, and `lobsterdv pull PATH` brings the data
-    back. The remote is asked for all of it first, and its bytes are proved: by the server's etag or checksum, else by
-    reading them, unless that was done within 30 days. What it does not hold whole is refused. Without --yes it only
-    shows what it would do, and reads nothing.
+    back. The remote is asked for all of it first, and its bytes are proved: by the server's etag or checksum, where
+    `lobsterdv remote doctor` saw within 7 days that it compares checksums, else by reading them, unless that was done
+    within 30 days. What it does not hold whole is refused. Without --yes it only shows what it would do, and reads
+    nothing.
     """
     from lobsterdv.cli.paths import targets  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_room import dropped  # noqa: PLC0415 - start-up time
