@@ -65,6 +65,17 @@ def _forget_shared(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("list", "--remote", "NAME"), "shows all projects there; forget it in that one first")]
 
 
+def _forget_elsewhere(error: Refused, at: Situation) -> list[Remedy]:
+    there = at.words.ldv("revert", at.words.arg(error.path), "--to", "REV")
+    return [Remedy("git worktree list", "shows this repository's; other clones and projects may share the cache"),
+            Remedy(there, "in that work tree: a version that may be kept; then commit it")]  # fmt: skip
+
+
+def _forget_foreign(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.ldv("gc", "--unregister", "FOLDER", "--yes")
+    return [Remedy(path, "if that project may lose it: from then on its claims on this cache do not count")]
+
+
 def _foreign_bucket(error: Refused, at: Situation) -> list[Remedy]:
     again = at.words.ldv("remote", "create", "s3://ANOTHER-NAME")
     return [Remedy(again, "a name that nobody has: put your lab's in front"),
@@ -92,6 +103,8 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "expired": _expired,
     "foreign-bucket": _foreign_bucket,
     "forget-current": _forget_current,
+    "forget-elsewhere": _forget_elsewhere,
+    "forget-foreign": _forget_foreign,
     "forget-shared": _forget_shared,
     "kms-replica": _kms_replica,
     "list": _list,

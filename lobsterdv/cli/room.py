@@ -121,8 +121,9 @@ def forget_command(
     For data that must not be kept, because consent was withdrawn, say. A tombstone at the remote stops every push of
     that version from then on, and is what a fetch of it tells. Its manifests and this machine's copies go at once; its
     bytes at the remote when two collections (`lobsterdv remote gc`), 14 days apart, found that nothing else needs
-    them. Copies on other machines, in backups, and in a bucket that keeps old versions are theirs to delete. Without
-    --yes it only shows what it would do.
+    them. Copies on other machines, in backups, and in a bucket that keeps old versions are theirs to delete. What
+    another work tree here is at, or another project that shares the cache names, is refused. Without --yes it only
+    shows what it would do.
     """
     from lobsterdv.cli.paths import named  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_room import forgot  # noqa: PLC0415 - start-up time

@@ -183,8 +183,12 @@ def ask(
         if not error.is_empty:
             raise
         return None
+    return held_at(project, room, projects, proofs=Proofs(project, room, observer) if proved else None)
+
+
+def held_at(project: Project, room: Remote, projects: Iterable[str], *, proofs: Proofs | None = None) -> Holding:
+    """As ``ask``, of any remote that is open. Raises RemoteError."""
     rows = [(project_id, row) for project_id in projects if project_id for row in _pushes(project, room, project_id)]
-    proofs = Proofs(project, room, observer) if proved else None
     return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True), proofs)
 
 
