@@ -46,7 +46,10 @@ def _list(error: Refused, at: Situation) -> list[Remedy]:
 
 
 def _lost(error: Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("push", "--all"), "by everyone who pushes there: writes again what is missing")]
+    repair = at.words.ldv("verify", "--remote", "--all", "--repair")
+    given_up = "if they are gone for good, or were pushed anew from elsewhere: what only they named goes, in 14 days"
+    return [Remedy(repair, "by everyone who pushes there: whoever has the data writes them anew"),
+            Remedy(at.again("--accept-lost"), given_up)]  # fmt: skip
 
 
 def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
