@@ -101,6 +101,12 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
     samples: dict[str, list[Sample]] = {row.name: [] for row in options.chosen}
     pieces: dict[tuple[str, str], list[float]] = {}
     facts = _warm_up(options, programs, benched, work)
+    if any(row.shape == EDIT for row in options.chosen):
+        _, after = count.edited_table(work, options.scale == "full")
+        edited = {EDIT: Shape("table.h5ad", 1, after.stat().st_size, compressible=True)}
+    else:
+        edited = {}
+    code = 0
     for repetition in range(options.repeat):
         _say(f"repetition {repetition + 1} of {options.repeat}")
         for row in options.chosen:
@@ -122,10 +128,9 @@ def _time(options: argparse.Namespace, programs: Peers, benched: tuple[Tool, ...
             if row.shape == EDIT:
                 for sample in _edits(options, programs, benched, work, row, repetition):
                     _keep(samples, row.name, sample)
-    if any(row.shape == EDIT for row in options.chosen):
-        _, after = count.edited_table(work, options.scale == "full")
-        shapes[EDIT] = Shape("table.h5ad", 1, after.stat().st_size, compressible=True)
-    return _publish(options, benched, shapes, samples, pieces, facts)
+        # After each: of a run that is cut off, the whole repetitions count.
+        code = _publish(options, benched, shapes | edited, samples, pieces, facts, repetition + 1)
+    return code
 
 
 @contextmanager
@@ -197,6 +202,7 @@ def _publish(
     samples: dict[str, list[Sample]],
     pieces: dict[tuple[str, str], list[float]],
     facts: dict[str, dict[str, str]],
+    repetitions: int,
 ) -> int:
     full = options.scale == "full"
     facts["machine"] |= {"load before": options.load, "load after": load()}
@@ -209,7 +215,7 @@ def _publish(
     print("\n\n".join([speed, costs, walls, report.budget_table(judged)]), file=_screen(options))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     sections = {
-        "": f"Written by `python benchmarks/run.py` on {today}: medians of {options.repeat} repetitions, "
+        "": f"Written by `python benchmarks/run.py` on {today}: medians of {repetitions} repetitions, "
         f"scale {options.scale}. Ratios travel between machines, seconds do not.",
         "Wall time": speed,
         "Budgets": report.budget_table(judged),

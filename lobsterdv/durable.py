@@ -93,14 +93,15 @@ def link_temp(source: Path, folder: Path) -> Path:
     return temp
 
 
-def write(path: Path, data: bytes | memoryview, *, mode: int | None = 0o444) -> None:
-    """Make ``path`` hold exactly ``data``, durably, in place of whatever file was there.
+def write(path: Path, data: bytes | memoryview, *, mode: int | None = 0o444, temps: Path | None = None) -> None:
+    """Make ``path`` hold exactly ``data``, durably, in place of whatever file was there. The temp lies beside it, or in
+    ``temps`` (same file system).
 
     ``mode`` None is for files that belong to the user: the mode of the file replaced, else what the
     umask gives. Racing writers leave the bytes of one of them.
     """
     with translating(path):
-        temp = _written(path, data, mode)
+        temp = _written(path, data, mode, temps or path.parent)
         try:
             temp.replace(path)
         except BaseException:
@@ -117,19 +118,28 @@ def write_new(path: Path, data: bytes | memoryview, *, mode: int = 0o444) -> boo
     if os.path.lexists(path):
         return False
     with translating(path):
-        temp = _written(path, data, mode)
+        temp = _written(path, data, mode, path.parent)
         try:
-            os.link(temp, path)
+            link_or_rename(temp, path)
         except FileExistsError:
             return False
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            temp.replace(path)
         finally:
             _remove(temp)
         sync_folder(path.parent)
     return True
+
+
+def link_or_rename(source: Path, path: Path) -> None:
+    """Give a file a name that is free; where the file system has no hard links it loses its old one, and racing callers
+    may replace each other. Raises FileExistsError, OSError."""
+    try:
+        os.link(source, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        source.rename(path)
 
 
 def publish(publications: Iterable[Publication], *, jobs: int = 8) -> None:
@@ -210,10 +220,10 @@ def _create(folder: Path, mode: int, digest: str = "") -> tuple[int, Path]:
         return os.open(temp, _CREATE, mode), temp
 
 
-def _written(path: Path, data: bytes | memoryview, mode: int | None) -> Path:
-    """A synced temp beside ``path`` that holds ``data`` and has its final mode."""
+def _written(path: Path, data: bytes | memoryview, mode: int | None, folder: Path) -> Path:
+    """A synced temp in ``folder`` that holds ``data`` and has the final mode of ``path``."""
     # The kernel applies the umask to 0666 itself: reading it would mean setting it, for all threads.
-    fd, temp = _create(path.parent, 0o600 if mode is not None else 0o666)
+    fd, temp = _create(folder, 0o600 if mode is not None else 0o666)
     try:
         try:
             rest = memoryview(data)

@@ -16,6 +16,7 @@ from typing import Final
 
 PREFIX: Final = ".tmp-"
 
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NAME: Final = re.compile(
     r"\.tmp-(?P<node>[A-Za-z0-9._]*)-(?P<pid>[0-9]{1,10})-[0-9a-f]{16}(?:\.(?P<digest>[0-9a-f]{64}))?", re.ASCII
 )
@@ -27,7 +28,12 @@ def temp_path(folder: Path, *, digest: str = "", is_mine: bool = True) -> Path:
     """A fresh name for a temp in ``folder``; nothing is created. ``digest`` (64 hex) is the content that it will be;
     one that is not mine may be taken over by anybody."""
     owner = os.getpid() if is_mine else 0
-    return folder / f"{PREFIX}{_node()}-{owner}-{os.urandom(8).hex()}{'.' if digest else ''}{digest}"
+    return folder / f"{PREFIX}{node()}-{owner}-{os.urandom(8).hex()}{'.' if digest else ''}{digest}"
+
+
+def is_digest(name: str) -> bool:
+    """Whether a temp can have ``name`` for its digest."""
+    return _DIGEST.fullmatch(name) is not None
 
 
 def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
@@ -39,7 +45,7 @@ def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
     """
     removed = 0
     for entry, name in _temps(folder):
-        local = name["node"] == _node()
+        local = name["node"] == node()
         factor = 1 if local and not name["digest"] else _PARTIAL_FACTOR if local else _FOREIGN_FACTOR
         try:
             info = entry.stat(follow_symlinks=False)
@@ -47,7 +53,7 @@ def sweep(folder: Path, *, now: float, older_than_s: float = 86400) -> int:
             age = now - (info.st_ctime if info.st_nlink > 1 else info.st_mtime)
             if stat.S_ISDIR(info.st_mode) or age <= older_than_s * factor:
                 continue
-            if local and _alive(int(name["pid"])):
+            if local and is_alive(int(name["pid"])):
                 continue
             os.unlink(entry.path)
         except OSError:
@@ -60,7 +66,7 @@ def partials(folder: Path) -> Iterator[tuple[str, Path]]:
     """What was left, on this machine, of contents that arrived in parts: digest (64 hex) and temp, if its process is
     gone or gave it up. A content may come several times."""
     for entry, name in _temps(folder):
-        if name["digest"] and name["node"] == _node() and not _alive(int(name["pid"])) and not entry.is_symlink():
+        if name["digest"] and name["node"] == node() and not is_alive(int(name["pid"])) and not entry.is_symlink():
             yield name["digest"], Path(entry.path)
 
 
@@ -72,7 +78,7 @@ def drop_links(folder: Path, info: os.stat_result) -> bool:
         with suppress(FileNotFoundError):  # gone meanwhile: it was another thread's
             if not os.path.samestat(entry.stat(follow_symlinks=False), info):
                 continue
-            if name["node"] == _node() and not _alive(int(name["pid"])):
+            if name["node"] == node() and not is_alive(int(name["pid"])):
                 os.unlink(entry.path)
             else:
                 in_use = True
@@ -91,11 +97,13 @@ def _temps(folder: Path) -> Iterator[tuple[os.DirEntry[str], re.Match[str]]]:
 
 
 @functools.cache
-def _node() -> str:
+def node() -> str:
+    """This machine's name, as it stands in names of temps."""
     return re.sub(r"[^A-Za-z0-9._]", "_", os.uname().nodename)[:64]
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine is there; 0 is nobody."""
     if pid == 0:
         return False
     try:

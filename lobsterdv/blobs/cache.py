@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from lobsterdv import copying, durable
+from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.packs import Packs
 from lobsterdv.digest import Checksum, Digest, Digests, Hasher, checksum_of, digest_of, hash_descriptor, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent
@@ -54,6 +54,7 @@ class Cache:
         self.packs = Packs(folder / "packs", folder / "quarantine")
         self.ledger = ledger
         self.now = now
+        self._is_swept = False
 
     def plain_path(self, digest: Digest) -> Path:
         """Where a plain file lies or would lie; says nothing of whether it does."""
@@ -264,8 +265,11 @@ class Cache:
                 return
         except OSError:
             pass  # not there, or not to be read: written anew
+        if not self._is_swept:
+            self._is_swept = True
+            temps.sweep(self.temps, now=self.now())
         durable.make_folder(path.parent)
-        durable.write(path, data)
+        durable.write(path, data, temps=self.temps)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

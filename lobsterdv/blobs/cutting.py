@@ -63,6 +63,39 @@ def cut_file(descriptor: int, average_bits: int) -> tuple[Cut, Digest]:
     return Cut(average_bits, lengths, Digests(bytes(names))), Digest(whole.digest())
 
 
+class Cutter:
+    """A content that passes in buffers of the caller's: hashed as a whole, and cut where no ``cut`` of it is known.
+    For one thread at a time."""
+
+    def __init__(self, average_bits: int, cut: Cut | None) -> None:
+        self.room = 0 if cut is not None else 4 << average_bits
+        """How many bytes before the new ones ``feed`` may write to: the longest chunk."""
+        self._known = cut
+        self._average_bits = average_bits
+        self._whole = blake3(max_threads=blake3.AUTO)
+        self._lengths = array("I")
+        self._names = bytearray()
+        self._rest = b""  # what the last buffer ended, not the content
+
+    def feed(self, buffer: memoryview, *, is_last: bool) -> None:
+        """The next bytes: all of ``buffer`` but its first ``room``, over which the rest of those before is written."""
+        self._whole.update(buffer[self.room :])
+        if self._known is not None:
+            return
+        start = self.room - len(self._rest)
+        buffer[start : self.room] = self._rest
+        view = buffer[start:]
+        cuts = cut_lengths(view, average_bits=self._average_bits)
+        self._rest = b"" if is_last else bytes(view[len(view) - cuts.pop() :])
+        self._names += b"".join(name_chunks(view, cuts))
+        self._lengths.extend(cuts)
+
+    def finish(self) -> tuple[Cut, Digest]:
+        """As ``cut_file``."""
+        cut = self._known or Cut(self._average_bits, self._lengths, Digests(bytes(self._names)))
+        return cut, Digest(self._whole.digest())
+
+
 def stream_file(descriptor: int, average_bits: int, whole: blake3) -> Iterator[Piece]:
     """Cut a file while it is read, piece by piece; ``whole`` is fed all bytes, in order."""
     first = 0

@@ -1,4 +1,7 @@
-"""A content that arrives in parts from a remote: into a temp at its offsets, verified as a whole, then handed on."""
+"""A content that arrives in parts from a remote: into a temp at its offsets, verified as a whole, then handed on.
+
+Thousands may be on their way at once; only some of their temps are open at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from lobsterdv import durable, temps
+from lobsterdv.blobs.open_files import OpenFiles
 from lobsterdv.digest import Digest, Hasher, digest_of
 from lobsterdv.errors import CorruptContent, LocalIOError
 from lobsterdv.linux_sync import begin_sync
@@ -20,25 +24,33 @@ _AHEAD_BYTES = 1 << 20
 
 
 class Incoming:
-    """A plain file that arrives in parts, in any order, from any thread; it is verified before ``accept`` gets it."""
+    """A plain file that arrives in parts, in any order, from any thread; it is verified before ``accept`` gets it. Its
+    temp, open for reading and writing as ``descriptor``, is kept by ``files``."""
 
     def __init__(
         self,
         accept: Callable[[Digest, int, bytes, Path], object],
         digest: Digest,
         size: int,
+        *,
         name: str,
-        temp: tuple[int, Path],
+        files: OpenFiles,
+        descriptor: int,
+        temp: Path,
     ) -> None:
         self._accept = accept
         self._digest = digest
         self._size = size
         self._name = name
-        self._fd, self._temp = temp
-        with durable.translating(self._temp):
-            self._is_hollow = os.fstat(self._fd).st_blocks == 0
-            os.ftruncate(self._fd, size)
-        self._front = _Front(self._fd)
+        self._files = files
+        self._temp = temp
+        self._is_open = True
+        with durable.translating(temp):
+            files.adopt(temp, descriptor)
+            with self._descriptor() as own:
+                self._is_hollow = os.fstat(own).st_blocks == 0
+                os.ftruncate(own, size)
+        self._front = _Front()
 
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Write one part; parts never reach beyond the size."""
@@ -46,18 +58,18 @@ class Incoming:
         if offset + len(view) > self._size:
             raise LocalIOError(self._name, "more bytes arrived than the version has")
         rest = view[:0] if self._is_hollow and _is_zero(view) else view  # a hole reads as zeros
-        with durable.translating(self._temp):
+        with durable.translating(self._temp), self._descriptor() as own:
             while rest:
-                rest = rest[os.pwrite(self._fd, rest, offset + len(view) - len(rest)) :]
+                rest = rest[os.pwrite(own, rest, offset + len(view) - len(rest)) :]
             if len(view) >= _AHEAD_BYTES:
-                begin_sync(self._fd, offset, len(view))
-            self._front.wrote(offset, view)
+                begin_sync(own, offset, len(view))
+            self._front.wrote(own, offset, view)
 
     def finish(self) -> None:
         """Verify the whole and queue it. Raises CorruptContent, and then nothing is kept."""
         try:
-            with durable.translating(self._temp):
-                hasher = self._front.finish()
+            with durable.translating(self._temp), self._descriptor() as own:
+                hasher = self._front.finish(own)
         finally:
             self._close()
         if (actual := hasher.digest()) != self._digest:
@@ -67,38 +79,42 @@ class Incoming:
 
     def held(self, lengths: Sequence[int], digests: Iterable[Digest]) -> list[bool]:
         """Which of its chunks are right already; holes are not read."""
-        data = _DataRuns(self._fd)
         found = []
         start = 0
-        for length, digest in zip(lengths, digests, strict=True):
-            found.append(data.touches(start, start + length) and digest_of(os.pread(self._fd, length, start)) == digest)
-            start += length
+        with durable.translating(self._temp), self._descriptor() as own:
+            data = _DataRuns(own)
+            for length, digest in zip(lengths, digests, strict=True):
+                is_there = data.touches(start, start + length)
+                found.append(is_there and digest_of(os.pread(own, length, start)) == digest)
+                start += length
         return found
 
     def suspend(self) -> None:
         """Leave it for a later fetch to go on with. After ``finish`` does nothing."""
-        if self._fd >= 0:
+        if self._is_open:
             self._close()
             with suppress(OSError):
                 self._temp.rename(temps.temp_path(self._temp.parent, digest=self._digest.hex(), is_mine=False))
 
     def abandon(self) -> None:
         """Throw it away. May be repeated, and after ``finish`` does nothing."""
-        if self._fd >= 0:
+        if self._is_open:
             self._close()
             self._temp.unlink(missing_ok=True)
 
+    def _descriptor(self) -> AbstractContextManager[int]:
+        return self._files.lent(self._temp, self._temp)
+
     def _close(self) -> None:
-        os.close(self._fd)
-        self._fd = -1
+        self._is_open = False
+        self._files.forget(self._temp)
 
 
 class _Front:
     """Hashes a file from its beginning while its parts arrive: those that come in order from memory, others from the
     file, once what was before them is there. What was written twice is only hashed at the end, as it lies there."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hasher = Hasher()
         self._at = 0  # all before has been given to the hasher, or is being given
@@ -106,7 +122,7 @@ class _Front:
         self._is_busy = False
         self._is_torn = False
 
-    def wrote(self, offset: int, view: memoryview) -> None:
+    def wrote(self, descriptor: int, offset: int, view: memoryview) -> None:
         """``view`` is in the file, at ``offset``. Of threads that come together, one hashes. Raises OSError."""
         with self._lock:
             self._is_torn |= offset < self._at or offset in self._ahead
@@ -117,34 +133,35 @@ class _Front:
         try:
             while (run := self._next()) is not None:
                 start, end = run
-                if start == offset and end == offset + len(view):
+                if start == offset:
                     for at in range(0, len(view), HASHED_BYTES):
                         self._hasher.update(view[at : at + HASHED_BYTES])
-                else:
-                    self._read(start, end)
+                    start += len(view)
+                self._read(descriptor, start, end)
         except BaseException:
             self._is_torn = True
             raise
 
-    def finish(self) -> Hasher:
+    def finish(self, descriptor: int) -> Hasher:
         """Of the whole file; nobody writes any more. Raises OSError."""
         if self._is_torn or any(start < self._at for start in self._ahead):
             self._hasher, self._at = Hasher(), 0
-        self._read(self._at, os.fstat(self._descriptor).st_size)
+        self._read(descriptor, self._at, os.fstat(descriptor).st_size)
         return self._hasher
 
     def _next(self) -> tuple[int, int] | None:
+        """All that follows in a row, from and to before."""
         with self._lock:
             start = self._at
-            end = None if self._is_torn else self._ahead.pop(start, None)
-            if end is None:
+            while not self._is_torn and (end := self._ahead.pop(self._at, None)) is not None:
+                self._at = end
+            if self._at == start:
                 self._is_busy = False
                 return None
-            self._at = end
-            return start, end
+            return start, self._at
 
-    def _read(self, start: int, end: int) -> None:
-        for view in windows(self._descriptor, start=start, end=end):
+    def _read(self, descriptor: int, start: int, end: int) -> None:
+        for view in windows(descriptor, start=start, end=end):
             self._hasher.update(view)
 
 

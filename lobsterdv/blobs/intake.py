@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.incoming import Incoming
+from lobsterdv.blobs.open_files import OpenFiles
 from lobsterdv.blobs.packs import PACK_BYTES, PackWriter
 from lobsterdv.digest import Digest, Hasher, hash_descriptor, parse_hex
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
@@ -49,6 +50,7 @@ class Intake:
         self._pending_bytes = 0
         self._pack: PackWriter | None = None
         self._packed: set[Digest] = set()
+        self._arriving = OpenFiles(flags=os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._failed: LocalIOError | None = None
         self._lock = threading.RLock()
         temps.sweep(cache.temps, now=cache.now())
@@ -80,9 +82,11 @@ class Intake:
 
     def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None:
         """Keep small files in packs, those that are not here; the digests were just computed from the bytes."""
+        batch = list(files)
         with self._lock, self._all_or_nothing():
-            for digest, data in files:
-                if digest in self._packed or self._holds(digest):
+            new = self._cache.packs.missing(digest for digest, _ in batch)
+            for digest, data in batch:
+                if digest in self._packed or (digest not in new and self._holds(digest)):
                     continue
                 self._packed.add(digest)
                 if self._pack is None:
@@ -105,7 +109,7 @@ class Intake:
 
     def receive(self, digest: Digest, size: int, *, name: str) -> Incoming:
         """Begin a plain file that arrives in parts."""
-        return Incoming(self.accept, digest, size, name, durable.create_temp(self.temps, digest=digest.hex()))
+        return self._incoming(digest, size, name, durable.create_temp(self.temps, digest=digest.hex()))
 
     def resume(self, digest: Digest, size: int, left: Iterable[Path], *, name: str) -> Incoming | None:
         """Go on with what a process that is gone left of a plain file; None when nothing can be taken over. What
@@ -113,7 +117,7 @@ class Intake:
         for temp in left:
             taken = durable.adopt_temp(temp, digest=digest.hex())
             if taken is not None:
-                return Incoming(self.accept, digest, size, name, taken)
+                return self._incoming(digest, size, name, taken)
         return None
 
     def left(self) -> dict[Digest, list[Path]]:
@@ -150,6 +154,11 @@ class Intake:
             for _, publication, _ in self._pending:
                 publication.temp.unlink(missing_ok=True)
             self._pending.clear()
+        self._arriving.close()
+
+    def _incoming(self, digest: Digest, size: int, name: str, opened: tuple[int, Path]) -> Incoming:
+        descriptor, temp = opened
+        return Incoming(self.accept, digest, size, name=name, files=self._arriving, descriptor=descriptor, temp=temp)
 
     def _copied(self, source: Path, progress: Callable[[int], None] | None) -> Kept | None:
         """One try of ``copy_in``; None when the source changed meanwhile."""

@@ -1,10 +1,11 @@
-"""A bounded number of files kept open for reading at offsets."""
+"""A bounded number of files kept open, to be read or written at offsets."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,54 +17,80 @@ OPEN_FILES: Final = 64
 @dataclass(slots=True)
 class _Open:
     descriptor: int
-    readers: int = 0
+    users: int = 0
 
 
 class OpenFiles:
-    """Files by a key of the caller's, the least recently read closed first. Threads share it."""
+    """Files by a key of the caller's, the least recently used closed first; ``flags`` are what each is opened with.
+    Threads share it."""
 
-    def __init__(self, capacity: int = OPEN_FILES) -> None:
+    def __init__(self, capacity: int = OPEN_FILES, *, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> None:
         self._capacity = capacity
-        self._files: dict[Hashable, _Open] = {}  # the least recently read first
+        self._flags = flags
+        self._files: dict[Hashable, _Open] = {}  # the least recently used first
         self._lock = threading.Lock()
 
     def read(self, key: Hashable, path: Path, size: int, offset: int) -> bytes:
         """Up to ``size`` bytes at ``offset``; ``path`` is where the file lies if it is not open. Raises OSError."""
-        with self._lock:
-            file = self._files.pop(key, None)
-            if file is None:
-                file = _Open(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-            self._files[key] = file
-            file.readers += 1
+        file = self._take(key, path)
         try:
             return os.pread(file.descriptor, size, offset)
         finally:
-            with self._lock:
-                file.readers -= 1
-                if self._files.get(key) is not file:
-                    self._close(file)
-                elif len(self._files) > self._capacity:
-                    self._close_one()
+            self._give_back(key, file)
+
+    @contextmanager
+    def lent(self, key: Hashable, path: Path) -> Iterator[int]:
+        """The file's descriptor, which stays open meanwhile; ``path`` as in ``read``. Raises OSError."""
+        file = self._take(key, path)
+        try:
+            yield file.descriptor
+        finally:
+            self._give_back(key, file)
+
+    def adopt(self, key: Hashable, descriptor: int) -> None:
+        """Keep a file that the caller has opened; closing it is no more the caller's. Raises OSError."""
+        with self._lock:
+            self._files[key] = _Open(descriptor)
+            self._close_surplus()
 
     def forget(self, key: Hashable) -> None:
-        """Open the file anew the next time: it was replaced. Reads under way end on the old one."""
+        """Open the file anew the next time: it was replaced. Who uses it now ends on the old one."""
         with self._lock:
             if (file := self._files.pop(key, None)) is not None:
                 self._close(file)
 
     def close(self) -> None:
-        """Close all, those that are being read when that is done."""
+        """Close all, those that are in use when that is done."""
         with self._lock:
             while self._files:
                 self._close(self._files.popitem()[1])
 
-    def _close_one(self) -> None:
+    def _take(self, key: Hashable, path: Path) -> _Open:
+        with self._lock:
+            file = self._files.pop(key, None)
+            if file is None:
+                file = _Open(os.open(path, self._flags))
+            self._files[key] = file
+            file.users += 1
+        return file
+
+    def _give_back(self, key: Hashable, file: _Open) -> None:
+        with self._lock:
+            file.users -= 1
+            if self._files.get(key) is not file:
+                self._close(file)
+            else:
+                self._close_surplus()
+
+    def _close_surplus(self) -> None:
+        if len(self._files) <= self._capacity:
+            return
         for key, file in self._files.items():
-            if not file.readers:
+            if not file.users:
                 del self._files[key]
                 os.close(file.descriptor)
                 return
 
     def _close(self, file: _Open) -> None:
-        if not file.readers:
+        if not file.users:
             os.close(file.descriptor)

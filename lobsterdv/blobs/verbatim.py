@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lobsterdv import workers
-from lobsterdv.blobs.cutting import Cut, cut_data, cut_file
+from lobsterdv.blobs.cutting import Cut, Cutter, cut_data, cut_file
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.source import Source
@@ -113,27 +115,36 @@ def _send_parts(
     name: str,
     progress: Callable[[int], None],
 ) -> Cut:
+    """Each part is read once: the buffer that is sent is the one that was hashed and cut, in the order of the parts."""
+    if os.fstat(descriptor).st_size != item.size:
+        raise source.damaged(item.digest, hash_descriptor(descriptor)[0], name=name)
     upload = heads.remote.store.upload(object_key(item.digest), item.size)
     found: list[Cut] = []
     own = threading.local()  # a buffer a thread: fresh memory for every part costs a tenth of the CPU
-
-    def read_part(start: int, end: int) -> memoryview:
-        if not hasattr(own, "buffer"):
-            own.buffer = memoryview(bytearray(min(upload.part_size, item.size)))
-        view: memoryview = own.buffer[: end - start]
-        return view[: read_into(view, descriptor, start)]
+    cutter = Cutter(item.average_bits, item.cut)
+    turns = _Turns()
 
     def work(number: int) -> None:
-        if number < 0:
-            found.append(_proven(source, descriptor, item, name=name))
-            return
         start = number * upload.part_size
         end = min(start + upload.part_size, item.size)
-        upload.send(number, read_part(start, end))
+        if not hasattr(own, "buffer"):
+            own.buffer = memoryview(bytearray(cutter.room + min(upload.part_size, item.size)))
+        buffer: memoryview = own.buffer[: cutter.room + end - start]
+        part = buffer[cutter.room :]
+        with turns.of(number):
+            read_into(part, descriptor, start)  # of a file that was cut off meanwhile the digest will tell
+            turns.wait(number)
+            cutter.feed(buffer, is_last=end == item.size)
+            if end == item.size:
+                cut, actual = cutter.finish()
+                if actual != item.digest:
+                    raise source.damaged(item.digest, actual, name=name)
+                found.append(cut)
+        upload.send(number, part)
         progress(end - start)
 
     try:
-        for _ in workers.each(work, range(-1, upload.part_count), jobs=jobs):
+        for _ in workers.each(work, range(upload.part_count), jobs=jobs):
             pass
         upload.complete()
     except ContentError:
@@ -143,6 +154,37 @@ def _send_parts(
         upload.suspend()
         raise
     return found[0]
+
+
+class _Turns:
+    """Threads that took numbers from 0 on, in their order, come through one place in that order."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._failed = sys.maxsize
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, number: int) -> Iterator[None]:
+        """What is done in it from ``wait`` on is this number's turn; after an error in it higher ones have none."""
+        try:
+            yield
+        except BaseException:
+            with self._changed:
+                self._failed = min(number, self._failed)
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._next += 1
+            self._changed.notify_all()
+
+    def wait(self, number: int) -> None:
+        """Until all lower numbers' turns are over. Raises RuntimeError after an error in one, which nobody sees:
+        that of the lower number comes first (``workers.each``)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next == number or self._failed < number)
+            if self._failed < number:
+                raise RuntimeError("an earlier part failed")
 
 
 def _proven(source: Source, descriptor: int, item: Whole, *, name: str) -> Cut:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from stat import S_ISREG
 
 from lobsterdv import durable
 from lobsterdv.blobs import collect
@@ -25,12 +24,13 @@ from lobsterdv.formats.entries import Entries, EntryType
 from lobsterdv.index.seen import forget_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, place_of, pointers, select, work_pointers
+from lobsterdv.ops.guard import Guard
 from lobsterdv.ops.holding import Holding, ask, is_embedded
 from lobsterdv.ops.old_views import linked_by, remove_views, views_of
 from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.resolve import entries_below, entries_of
 from lobsterdv.ops.roots import live, roots_of
-from lobsterdv.signature import signature_of
+from lobsterdv.signature import Signature
 from lobsterdv.worktree.ground import Ground
 from lobsterdv.worktree.links import linked_digest
 
@@ -241,10 +241,10 @@ def _remove_files(project: Project, selection: Selected) -> bool:
     if not plan.exists:
         return False
     forget_seen(project.index, str(plan.place))
-    gone: set[int] = set()
+    guard = _guard(plan)
     if not plan.is_directory:
         with durable.translating(plan.place), Ground(plan.place.parent) as ground:
-            _require_same(plan, "", gone)
+            guard.require("")
             ground.remove(plan.place.name)
             durable.sync_folder(plan.place.parent)
         return True
@@ -254,7 +254,8 @@ def _remove_files(project: Project, selection: Selected) -> bool:
                 if entry.type is EntryType.FOLDER:
                     ground.prune(entry.path)
                 elif os.path.lexists(plan.place / entry.path):
-                    _require_same(plan, entry.path, gone)
+                    if entry.type is not EntryType.LINK:  # compared by its target
+                        guard.require(entry.path)
                     ground.remove(entry.path)
                     ground.prune(entry.path.rpartition("/")[0])
         with Ground(plan.place.parent) as ground:
@@ -263,18 +264,14 @@ def _remove_files(project: Project, selection: Selected) -> bool:
     return True
 
 
-def _require_same(plan: Plan, path: str, gone: set[int]) -> None:
-    """A file must be as it was when it was found unmodified. ``gone`` are the inodes of which a name was removed
-    here: that is a change of their others. Raises WouldOverwrite."""
-    stat = (plan.place / path if path else plan.place).lstat()
-    if not S_ISREG(stat.st_mode):
-        return  # a link: compared by its target
-    known = plan.right.get(path) or (plan.memory.files.get(path) if plan.memory is not None else None)
-    now = signature_of(stat)
-    same_inode = known is not None and known.signature[:4] == now[:4] and now.inode in gone
-    if known is None or not (known.signature == now or same_inode):
-        raise WouldOverwrite(plan.dataset, f"{plan.dataset}/{path}".rstrip("/") + " was modified meanwhile")
-    gone.add(now.inode)
+def _guard(plan: Plan) -> Guard:
+    """Files must be as they were when they were found unmodified."""
+
+    def known(path: str) -> Signature | None:
+        seen = plan.right.get(path) or (plan.memory.files.get(path) if plan.memory is not None else None)
+        return seen.signature if seen is not None else None
+
+    return Guard(plan.dataset, plan.place, known)
 
 
 def _has_links(place: Path, files: Path) -> bool:

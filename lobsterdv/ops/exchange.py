@@ -13,6 +13,7 @@ from lobsterdv.events import Observer
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
+from lobsterdv.ops.guard import Guard
 from lobsterdv.ops.journal import staging_folder, write_journal
 from lobsterdv.ops.plan import Plan
 from lobsterdv.ops.setting_aside import set_aside
@@ -28,8 +29,8 @@ afterwards, and no index file looks older than the file it belongs to."""
 def exchange(project: Project, plan: Plan, *, started: float, observer: Observer) -> Path | None:
     """Do what the plan says; its ``right`` then covers every file. Returns the trash folder, if one was needed.
 
-    Raises CorruptContent or MissingContent while staging, before anything of the user's is touched;
-    LocalIOError at any time, and then every file is whole.
+    Raises CorruptContent or MissingContent while staging, before anything of the user's is touched, and
+    WouldOverwrite for what was modified or made since the plan; LocalIOError at any time. Every file is whole then.
     """
     if plan.changes_nothing:
         return None
@@ -38,21 +39,29 @@ def exchange(project: Project, plan: Plan, *, started: float, observer: Observer
     mtime_ns = int((started - _BACKDATE_S) * 1e9)
     try:
         staged = stage_files(project, plan, stage, mtime_ns=mtime_ns, whole=fresh, observer=observer)
+        guard = plan.guard()
+        guard.require_all([""] if fresh else _touched(plan))
         journal = write_journal(project.state, plan.dataset, stage, started)
         trash = _set_unsaved_aside(project, plan, started)
         if fresh:
-            _place_tree(plan, stage)
+            _place_tree(plan, guard, stage)
         elif plan.is_directory:
-            _place_files(plan, staged)
+            _place_files(plan, guard, staged)
             _note_written(plan)
         else:
-            _place_one(plan, staged)
+            _place_one(plan, guard, staged)
             _note_written(plan)
         durable.sync_folder(plan.place.parent)
         journal.unlink()
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return trash
+
+
+def _touched(plan: Plan) -> Iterator[str]:
+    unsaved = set(plan.unsaved)
+    paths = chain(plan.write.paths, plan.remove, (entry.path for entry in plan.chmod))
+    return (path for path in paths if path not in unsaved)
 
 
 def _set_unsaved_aside(project: Project, plan: Plan, started: float) -> Path | None:
@@ -79,21 +88,23 @@ def _move_to(trash: Path, plan: Plan) -> None:
     durable.sync_all(sorted(folders), jobs=8)
 
 
-def _place_tree(plan: Plan, stage: Path) -> None:
+def _place_tree(plan: Plan, guard: Guard, stage: Path) -> None:
     with Ground(plan.place.parent) as ground:
+        guard.require("")
         ground.remove(plan.place.name)  # a file whose bytes are saved, where the dataset is a directory now
         ground.put(stage / "tree", plan.place.name)
 
 
-def _place_files(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
+def _place_files(plan: Plan, guard: Guard, staged: Iterable[tuple[str, Entry]]) -> None:
     """Removals that stand in the way, then renames, then the other removals."""
     new = {entry.path for _, entry in staged}
     above = {"/".join(path.split("/")[:depth]) for path in new for depth in range(1, path.count("/") + 1)}
     replaced = set(plan.remove) - new
     first = {path for path in replaced if path in above or any(path.startswith(n + "/") for n in _prefixes(path, new))}
     with Ground(plan.place) as ground:
-        remove_paths(ground, plan, first)
+        remove_paths(ground, plan, guard, first)
         for path, entry in staged:
+            guard.require(entry.path)
             if entry.type is EntryType.FOLDER:
                 if not _is_folder(plan.place / entry.path):
                     ground.remove(entry.path)
@@ -102,7 +113,7 @@ def _place_files(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
                 if _is_folder(plan.place / entry.path):
                     ground.prune(entry.path)
                 ground.put(Path(path), entry.path)
-        remove_paths(ground, plan, replaced - first)
+        remove_paths(ground, plan, guard, replaced - first)
         for entry in plan.chmod:
             mode = (plan.place / entry.path).lstat().st_mode
             on = entry.type is EntryType.EXECUTABLE
@@ -117,24 +128,26 @@ def _prefixes(path: str, new: Set[str]) -> Iterator[str]:
             yield prefix
 
 
-def remove_paths(ground: Ground, plan: Plan, paths: set[str]) -> None:
-    """Remove files, links and empty folders, and the folders that this leaves empty."""
+def remove_paths(ground: Ground, plan: Plan, guard: Guard, paths: set[str]) -> None:
+    """Remove files, links and empty folders, and the folders that this leaves empty. Raises WouldOverwrite."""
     for path in sorted(paths, reverse=True):
         if _is_folder(plan.place / path):
             ground.prune(path)
         else:
+            guard.require(path)
             ground.remove(path)
             if path.rpartition("/")[0]:
                 ground.prune(path.rpartition("/")[0])
 
 
-def _place_one(plan: Plan, staged: Iterable[tuple[str, Entry]]) -> None:
+def _place_one(plan: Plan, guard: Guard, staged: Iterable[tuple[str, Entry]]) -> None:
     with Ground(plan.place.parent) as ground:
         if _is_folder(plan.place):
             with Ground(plan.place) as inside:
-                remove_paths(inside, plan, {path for path in plan.remove if path})
+                remove_paths(inside, plan, guard, {path for path in plan.remove if path})
             ground.prune(plan.place.name)
         for path, _ in staged:
+            guard.require("")
             ground.put(Path(path), plan.place.name)
     for entry in plan.chmod:
         mode = plan.place.lstat().st_mode

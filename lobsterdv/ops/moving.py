@@ -161,12 +161,14 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
             carry(place, trash)
             durable.sync_folder(place.parent)
         return trash
+    guard = plan.guard()
     with durable.translating(place):
         if place.is_dir() and not place.is_symlink():
             with Ground(place) as ground:
-                remove_paths(ground, plan, set(plan.remove))
+                remove_paths(ground, plan, guard, set(plan.remove))
             with Ground(place.parent) as ground:
                 ground.prune(place.name)
         else:
+            guard.require("")
             place.unlink()
     return None

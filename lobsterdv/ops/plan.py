@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -18,7 +19,9 @@ from lobsterdv.index.rows import SeenFile, SeenFiles, SeenTable
 from lobsterdv.index.seen import Seen, digests_of, load_seen
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.datasets import place_of
+from lobsterdv.ops.guard import Guard
 from lobsterdv.paths import folding_collisions
+from lobsterdv.signature import Signature
 from lobsterdv.worktree.ground import folds_case
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import see_through
@@ -31,7 +34,8 @@ class Plan:
     """For one dataset at ``place``. Paths are below the dataset; a dataset that is a file has the path ''.
 
     ``right`` are files that stay, with what the index shall remember of them. ``unsaved`` hold bytes that
-    nobody has kept: they are in the way of ``write`` or ``remove``.
+    nobody has kept: they are in the way of ``write`` or ``remove``. ``met`` is what lay where something is to be
+    written, removed or changed.
     """
 
     dataset: str
@@ -42,6 +46,7 @@ class Plan:
     remove: list[str] = field(default_factory=list)
     chmod: list[Entry] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
+    met: Finds = field(default_factory=Finds)
     right: SeenTable = field(default_factory=SeenTable)
     memory: Seen | None = None
     read_any: bool = False
@@ -49,6 +54,16 @@ class Plan:
     @property
     def changes_nothing(self) -> bool:
         return not (self.write or self.remove or self.chmod) and (self.exists or not self.is_directory)
+
+    def guard(self) -> Guard:
+        """For the last look before what was met goes."""
+
+        def known(path: str) -> Signature | None:
+            at = bisect_left(self.met.paths, path)
+            is_met = at < len(self.met) and self.met.paths[at] == path
+            return self.met.signature(at) if is_met else None
+
+        return Guard(self.dataset, self.place, known)
 
     def refuse_unsaved(self) -> None:
         """Raises WouldOverwrite when unsaved changes are in the way."""
@@ -81,9 +96,10 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
             continue
         item, path = found[at], found.paths[at]
         entry = wanted[row] if row is not None else None
-        state = _state(project, plan, item, entry, vouched)
+        state, signature = _state(project, plan, item, entry, vouched)
         if state == "right":
             continue
+        plan.met.add(path, found.types[at], signature, item.target)
         if state == "mode" and entry is not None:
             if (plan.place / path if path else plan.place).lstat().st_nlink > 1:
                 write.append(cast(int, row))  # a link to the cache's file, whose mode it would change
@@ -149,33 +165,38 @@ def _found(project: Project, plan: Plan, below: str) -> Finds:
     return found
 
 
-def _state(project: Project, plan: Plan, item: Found, entry: Entry | None, vouched: dict[str, Digest]) -> str:
-    """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``. Saved only by what the index
-    says, it is in ``vouched`` too."""
+def _state(
+    project: Project, plan: Plan, item: Found, entry: Entry | None, vouched: dict[str, Digest]
+) -> tuple[str, Signature]:
+    """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``, and the signature with which it
+    is so. Saved only by what the index says, it is in ``vouched`` too."""
+    signature = item.signature
     if item.type is EntryType.FOLDER:
-        return "right" if entry is not None and entry.type is EntryType.FOLDER else "saved"
+        return ("right" if entry is not None and entry.type is EntryType.FOLDER else "saved"), signature
     if item.type is EntryType.LINK:
         if entry is not None and entry.type is EntryType.LINK and entry.target == item.target:
-            return "right"
+            return "right", signature
         # A link's target is all its content; one that the last version had is in that version's listing.
-        return "saved" if plan.memory is not None and _was_link(project, plan, item) else "unsaved"
+        was = plan.memory is not None and _was_link(project, plan, item)
+        return "saved" if was else "unsaved", signature
     known = plan.memory.trusts(item.path, item.signature) if plan.memory is not None else None
     read = None
     if known is None:
         if item.signature.size == 0 and entry is None:
-            return "saved"  # an empty file holds nothing to lose
+            return "saved", signature  # an empty file holds nothing to lose
         read = read_file(plan.place / item.path if item.path else plan.place)
         known = SeenFile(read.signature, read.digest, read.checksum)
+        signature = read.signature
         plan.read_any = True
         saved = project.cache.has(read.digest)
     else:
         saved = True
     if entry is not None and entry.digest == known.digest:
         plan.right[item.path] = known
-        return "right" if entry.type is item.type else "mode"
+        return "right" if entry.type is item.type else "mode", signature
     if read is None and item.signature.size:
         vouched[item.path] = known.digest
-    return "saved" if saved else "unsaved"
+    return "saved" if saved else "unsaved", signature
 
 
 def _was_link(project: Project, plan: Plan, item: Found) -> bool:

@@ -6,7 +6,7 @@ Every method may be called from many threads at once and every write may be repe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -56,6 +56,16 @@ class Adapts(Protocol):
 
     def adapt(self, capabilities: Capabilities) -> None:
         """Go on without what ``capabilities`` say is not there; what they do not tell is tried as before."""
+
+
+@runtime_checkable
+class ReadsInSlices(Protocol):
+    """A store that can hand on what it reads while it comes."""
+
+    def read_in_slices(self, key: str, *, start: int, length: int, sink: Callable[[int, memoryview], None]) -> None:
+        """As ``Store.read``, but ``sink`` is given the bytes: in slices, in order, each once, with their offset from
+        ``start``. A view is valid until ``sink`` returns. What ``sink`` raises ends it, as does what ``read`` raises:
+        what was given until then is right as far as the store can tell."""
 
 
 class Upload(Protocol):

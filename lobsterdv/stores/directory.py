@@ -9,17 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from lobsterdv import durable, temps
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LocalIOError, Unreachable
+from lobsterdv.stores import graves
 from lobsterdv.stores.base import Stat
+from lobsterdv.stores.directory_upload import DirectoryUpload
 from lobsterdv.stores.file_clock import FileClock
 from lobsterdv.stores.keys import check_key, check_prefix
-from lobsterdv.stores.parts import MIB, check_all_sent, check_part, count_parts
+from lobsterdv.stores.parts import MIB
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP)
 
@@ -35,6 +37,7 @@ class DirectoryStore:
         self._create = create
         self._part_size = part_size
         self._folders: set[Path] = set()  # known to be real folders below the root
+        self._tidied: set[Path] = set()
         self._clock = FileClock()
 
     def head(self, key: str) -> Stat:
@@ -64,6 +67,7 @@ class DirectoryStore:
         path = self._path(key)
         with self.translating("write", key):
             self._prepare(path.parent)
+            self._tidy(path.parent)
             if if_absent:
                 return durable.write_new(path, data)
             durable.write(path, data)
@@ -71,10 +75,10 @@ class DirectoryStore:
 
     def upload(self, key: str, size: int) -> DirectoryUpload:
         path = self._path(key)
-        count = count_parts(size, part_size=self._part_size)
         with self.translating("write", key):
             self._prepare(path.parent)
-            return DirectoryUpload(self, key, path, size, part_size=self._part_size, part_count=count)
+            self._tidy(path.parent)
+            return DirectoryUpload(partial(self.translating, "write", key), path, size, part_size=self._part_size)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
         check_prefix(prefix)
@@ -116,21 +120,18 @@ class DirectoryStore:
         path = self._path(stat.key)
         with self.translating("delete", stat.key):
             self._check_root()
-            grave = temps.temp_path(path.parent)
             try:
                 self._check_folder(path.parent)
                 if _stat(stat.key, path.lstat()) != stat:
                     return False
-                path.rename(grave)
+                self._tidy(path.parent)
+                grave = graves.bury(path)
             except FileNotFoundError:
                 return False
             if _stat(stat.key, grave.lstat()) == stat:
                 grave.unlink()
                 return True
-            with suppress(FileExistsError):  # somebody has sent it anew meanwhile
-                os.link(grave, path)
-            durable.sync_folder(path.parent)
-            grave.unlink()
+            graves.give_back(grave, path)  # unless somebody has sent it anew meanwhile
             return False
 
     @property
@@ -196,6 +197,14 @@ class DirectoryStore:
             durable.make_folder(folder)
             self._check_folder(folder)
 
+    def _tidy(self, folder: Path) -> None:
+        """Once a folder, and the root: what killed processes left in it goes after a day; what one was about to delete
+        is back."""
+        for place in {folder, self._root} - self._tidied:
+            self._tidied.add(place)
+            graves.open_old(place)
+            temps.sweep(place, now=self._clock.now(folder))
+
     def _check_root(self) -> None:
         if self._root.is_dir() or (self._create and self._root.parent.is_dir()):
             return
@@ -227,59 +236,6 @@ class DirectoryStore:
 
     def _refused(self, action: str, key: str, number: int, detail: str) -> Denied | Unreachable:
         return Denied(self.url, action, key) if number in _REFUSED else Unreachable(self.url, action, detail)
-
-
-class DirectoryUpload:
-    """Parts go to their places in a temp, which gets its name at the end."""
-
-    def __init__(
-        self, store: DirectoryStore, key: str, path: Path, size: int, *, part_size: int, part_count: int
-    ) -> None:
-        self.part_size = part_size
-        self.part_count = part_count
-        self._store = store
-        self._key = key
-        self._path = path
-        self._size = size
-        self._sent: set[int] = set()
-        self._lock = threading.Lock()
-        self._fd, self._temp = durable.create_temp(path.parent)
-        try:
-            os.truncate(self._fd, size)
-        except OSError:
-            self.abort()
-            raise
-
-    def send(self, number: int, data: bytes | memoryview) -> None:
-        check_part(number, len(data), size=self._size, part_size=self.part_size)
-        with self._store.translating("write", self._key):
-            rest = memoryview(data)
-            offset = number * self.part_size
-            while rest:
-                written = os.pwrite(self._fd, rest, offset)
-                rest, offset = rest[written:], offset + written
-        with self._lock:
-            self._sent.add(number)
-
-    def complete(self) -> None:
-        check_all_sent(self._sent, self.part_count)
-        self._close()
-        with self._store.translating("write", self._key):
-            durable.publish([durable.Publication(self._temp, self._path, 0o444)])
-
-    def abort(self) -> None:
-        self._close()
-        with suppress(OSError):
-            self._temp.unlink()
-
-    def suspend(self) -> None:
-        self.abort()
-
-    def _close(self) -> None:
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
 
 
 def _stat(key: str, info: os.stat_result) -> Stat:

@@ -69,7 +69,7 @@ def counting(server_port: int | None, link: Link) -> Iterator[Proxy]:
     async def handle(client: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         try:
             await _Connection(client, client_out, link, traffic).serve(place)
-        except _GONE:
+        except (*_GONE, asyncio.CancelledError):  # the last: the proxy itself goes
             pass
         finally:
             client_out.close()

@@ -13,6 +13,9 @@ from typing import Final
 
 PIECE_BYTES: Final = 16 << 10  # so that many connections get equal shares
 WAITING_PIECES: Final = 64
+LATE_SECONDS: Final = 0.02
+"""A sender that is back within so much never paused: timers ring late, by 1 ms and more, which is as long as a piece
+takes at 100 Mbit/s."""
 
 
 @dataclass
@@ -46,12 +49,13 @@ class Link:
         if self.on:
             await asyncio.sleep(self.round_trip_seconds)
 
-    async def leave(self, way: Way, size: int) -> float:
-        """Wait until ``size`` bytes have left; returns the loop's time at which they arrive."""
+    async def leave(self, way: Way, size: int, *, ready: float = math.inf) -> float:
+        """Wait until ``size`` bytes have left; returns the loop's time at which they arrive. They lay ready since
+        ``ready``, by the loop's clock, or since now: what a timer rings too late is not lost to the line."""
         now = asyncio.get_running_loop().time()
         if not self.on:
             return now
-        left = way.free_at = max(now, way.free_at) + size * 8 / (self.megabits_per_second * 1e6)
+        left = way.free_at = max(min(now, ready), way.free_at) + size * 8 / (self.megabits_per_second * 1e6)
         await asyncio.sleep(left - now)  # others add to `free_at` meanwhile
         return left + self.round_trip_seconds / 2
 
@@ -63,13 +67,18 @@ class Lane:
         self._link = link
         self._way = way
         self._out = out
+        self._left = -math.inf  # when the last piece left
         self._travelling: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(WAITING_PIECES)
 
     async def send(self, block: bytes) -> None:
         """Returns when the bytes have left, not when they have arrived."""
+        now = asyncio.get_running_loop().time()
+        ready = self._left if now - self._left < LATE_SECONDS else now
         for start in range(0, len(block), PIECE_BYTES):
             piece = block[start : start + PIECE_BYTES]
-            await self._travelling.put((await self._link.leave(self._way, len(piece)), piece))
+            due = await self._link.leave(self._way, len(piece), ready=ready)
+            ready = self._left = due - self._link.round_trip_seconds / 2
+            await self._travelling.put((due, piece))
 
     async def arrived(self) -> None:
         """Wait until everything that was sent has arrived."""

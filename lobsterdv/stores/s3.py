@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import RESTORING, Stat
@@ -22,7 +22,7 @@ from lobsterdv.stores.s3_calls import DELETE, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
 from lobsterdv.stores.s3_list import listed
 from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
-from lobsterdv.stores.s3_read import take_range, take_whole
+from lobsterdv.stores.s3_read import Slices, take_range, take_whole
 from lobsterdv.stores.s3_tiers import S3Tiers, class_of, restored_until
 from lobsterdv.stores.s3_upload import S3Upload
 from lobsterdv.stores.tiered import ARCHIVES
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         GetObjectRequestTypeDef,
         PutObjectRequestTypeDef,
     )
+
+T = TypeVar("T")
 
 
 class S3Store:
@@ -95,19 +97,26 @@ class S3Store:
             self.head(key)
             return b""
         span = f"bytes={start}-{start + length - 1}"
+        take = partial(take_range, key=key, url=self.url, start=start, length=length, limiter=self._calls.limiter)
         try:
-            return self._download(
-                key,
-                span,
-                partial(take_range, key=key, url=self.url, start=start, length=length, limiter=self._calls.limiter),
-            )
+            return self._download(key, lambda: span, take)
+        except _BeyondEnd as error:
+            raise CorruptContent(key, self.url, f"{length} bytes from {start}", "its end before that") from error
+
+    def read_in_slices(self, key: str, *, start: int, length: int, sink: Callable[[int, memoryview], None]) -> None:
+        """As ReadsInSlices promises: a body that breaks off goes on where it did."""
+        if length == 0:
+            self.head(key)
+            return
+        slices = Slices(sink, key=key, url=self.url, start=start, length=length, limiter=self._calls.limiter)
+        try:
+            self._download(key, slices.span, slices.take)
         except _BeyondEnd as error:
             raise CorruptContent(key, self.url, f"{length} bytes from {start}", "its end before that") from error
 
     def read_whole(self, key: str, *, limit: int) -> bytes:
-        return self._download(
-            key, "", partial(take_whole, key=key, url=self.url, limit=limit, limiter=self._calls.limiter)
-        )
+        take = partial(take_whole, key=key, url=self.url, limit=limit, limiter=self._calls.limiter)
+        return self._download(key, lambda: "", take)
 
     def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
         if len(data) > MAX_PUT:
@@ -249,15 +258,15 @@ class S3Store:
         sums = [True, False] if checked and self.options.checksum == "auto" else [checked]
         return [(condition, sum_) for sum_ in sums for condition in ([True, False] if conditional else [False])]
 
-    def _download(self, key: str, span: str, take: Callable[[GetObjectOutputTypeDef], bytes]) -> bytes:
-        """GET and ``take`` the body, again from a new connection when it breaks."""
+    def _download(self, key: str, span: Callable[[], str], take: Callable[[GetObjectOutputTypeDef], T]) -> T:
+        """GET and ``take`` the body, again from a new connection when it breaks; ``span`` is what to ask for then."""
         request: GetObjectRequestTypeDef = {"Bucket": self._calls.bucket, "Key": self._calls.key(key)}
-        if span:
-            request["Range"] = span
         broken = ""
         for number in range(1, self.options.attempts + 1):
             if broken:
                 self._calls.pause(number - 1)
+            if wanted := span():
+                request["Range"] = wanted
             try:
                 answer = self._calls.attempt(lambda client: client.get_object(**request))
             except foreign_errors() as error:
@@ -266,7 +275,7 @@ class S3Store:
                 raise self._calls.translated(error, READ, key) from error
             try:
                 return take(answer)
-            except CorruptContent:
+            except LobsterError:
                 answer["Body"].close()
                 raise
             except broken_body_errors() as error:
@@ -277,7 +286,7 @@ class S3Store:
     def _reason(self, key: str, error: LobsterError) -> LobsterError:
         """What a one-byte GET says of a HEAD that was refused; ``error`` when it says no more."""
         try:
-            self._download(key, "bytes=0-0", lambda answer: answer["Body"].read(1))
+            self._download(key, lambda: "bytes=0-0", lambda answer: answer["Body"].read(1))
         except (KeyMissing, NotARemote, _BeyondEnd):
             return error
         except LobsterError as told:

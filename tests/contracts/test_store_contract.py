@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lobsterdv.errors import CorruptContent, KeyMissing, UsageError
-from lobsterdv.stores.base import Store
+from lobsterdv.stores.base import ReadsInSlices, Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.server import Server
@@ -99,6 +99,28 @@ def test_ranges_are_exact(store: Store) -> None:
     store.put("k", data)
     for start, length in [(0, 100_000), (0, 1), (99_999, 1), (1, 0), (50_000, 10_001), (1, 99_999)]:
         assert store.read("k", start=start, length=length) == data[start : start + length]
+
+
+def test_slices_are_the_same_bytes(store: Store) -> None:
+    data = os.urandom(3 * MIB + 7)
+    store.put("k", data)
+    if not isinstance(store, ReadsInSlices):
+        assert not hasattr(store, "read_in_slices"), "a promise that is kept in part is not seen"
+        return
+    for start, length in [(0, len(data)), (MIB - 1, 2 * MIB + 2), (5, 1), (1, 0)]:
+        given = bytearray()
+
+        def sink(at: int, view: memoryview, given: bytearray = given) -> None:
+            assert at == len(given)
+            given += view
+
+        store.read_in_slices("k", start=start, length=length, sink=sink)
+        assert given == data[start : start + length]
+    with pytest.raises(CorruptContent):
+        store.read_in_slices("k", start=5, length=len(data), sink=lambda at, view: None)
+    for length in (0, 1):
+        with pytest.raises(KeyMissing):
+            store.read_in_slices("gone", start=0, length=length, sink=lambda at, view: None)
 
 
 def test_a_value_shorter_than_believed_is_corrupt(store: Store) -> None:

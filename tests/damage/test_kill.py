@@ -216,28 +216,32 @@ def test_killed_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, c
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.faults)])
-def test_temps_of_killed_processes_go_after_a_day(whole: bool, once: Once[Scene], nursery: Nursery) -> None:
-    """Unfinished copies as large as the data stayed in the cache for ever, and odd files beside the user's. What is
-    being synced is a temp: killed at each sync until both kinds were left, at all of them in ``make test-faults``."""
-    scene = scene_of(once, "add", SMALL)
+@pytest.mark.parametrize("verb", ["add", "push"])
+def test_temps_of_killed_processes_go_after_a_day(verb: str, whole: bool, once: Once[Scene], nursery: Nursery) -> None:
+    """Unfinished copies as large as the data stayed in the cache and at the remote for ever, and odd files beside the
+    user's. What is being synced is a temp: killed at each sync until all kinds were left, at all of them in ``make
+    test-faults``."""
+    scene = scene_of(once, verb, SMALL)
 
-    def add(at: int) -> Said:
+    def do(at: int) -> Said:
         fault = Fault(at, signal.SIGKILL, only=("lobsterdv.sync",))
-        return nursery.faulted(["add", *DATASETS], scene.lab.root, scene.lab.env, fault)
+        return nursery.faulted([verb, *DATASETS], scene.lab.root, {**scene.lab.env, "LOBSTERDV_JOBS": "1"}, fault)
 
+    kinds = {"cache", "lib"} if verb == "add" else {"objects"}
+    kinds |= {"manifests", "catalog", "cache"} if verb == "push" and whole else set()
     seen: set[str] = set()
-    for point in range(1, add(0).steps + 1):
-        if {"tmp", "lib"} <= seen and not whole:
+    for point in range(1, do(0).steps + 1):
+        if kinds <= seen and not whole:
             break
         scene.again()
-        add(point)
-        left = [p for p in scene.lab.root.rglob(".tmp-*") if "cache/listings" not in p.as_posix()]
+        do(point)
+        left = list(scene.here.rglob(".tmp-*"))
         for path in left:
             os.utime(path, (0, 0))
-        assert add(0).code == 0
+        assert do(0).code == 0
         assert not [p for p in left if p.exists()], f"killed at {point}"
-        seen |= {p.parent.name for p in left}
-    assert {"tmp", "lib"} <= seen
+        seen |= {kind for path in left for kind in kinds & set(path.parts)}
+    assert kinds <= seen
 
 
 @pytest.mark.faults

@@ -105,6 +105,37 @@ def test_force_moves_it_to_the_trash_with_every_byte(run: Lab, change: Callable[
     assert run.state("run").work == "clean"
 
 
+@pytest.mark.parametrize("moment", ["stage_files", "write_journal"])
+@pytest.mark.parametrize("change", UNSAVED, ids=[c.__name__ for c in UNSAVED])
+def test_work_saved_while_checking_out_stays(
+    run: Lab, change: Callable[[Lab], bytes], moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staging large files takes minutes, and an editor does not wait for them."""
+    real = getattr(exchange_module, moment)
+    saved: list[bytes] = []
+
+    def meanwhile(*args: object, **more: object) -> object:
+        done = real(*args, **more)
+        saved.append(change(run))
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange_module, moment, meanwhile)
+        report = run.try_checkout(rev="v1")
+    is_in_the_way = change is not a_new_file_elsewhere
+    assert [isinstance(f.error, (WouldOverwrite, LocalIOError)) for f in report.failures] == [True] * is_in_the_way
+    assert saved == contents(run.path("run"), saved[0])
+    run.checkout(rev="v1", force=True)
+    assert run.state("run").work == "clean"
+    assert saved == contents(run.path("run"), saved[0]) + contents(run.project.state / "trash", saved[0])
+
+
+def contents(place: Path, data: bytes) -> list[bytes]:
+    """``data``, as often as a file at or below ``place`` holds it."""
+    files = [p for p in [place, *place.rglob("*")] if p.is_file()]
+    return [data for p in files if p.read_bytes() == data]
+
+
 def test_a_new_link_is_unsaved_too(run: Lab) -> None:
     run.path("run/a").unlink()
     run.path("run/a").symlink_to("sub/b")
@@ -170,9 +201,9 @@ def test_a_link_planted_while_checking_out(run: Lab, victim: Path, monkeypatch: 
     """Between the look and the write the folder is swapped: an error, never a detour."""
     real = exchange_module._place_files
 
-    def swap(plan: object, staged: object) -> None:
+    def swap(*args: object) -> None:
         plant(run, "run/sub", victim)
-        real(plan, staged)  # type: ignore[arg-type]
+        real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(exchange_module, "_place_files", swap)
     report = run.try_checkout(rev="v1")

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lobsterdv.blobs import cutting, download, sending, upload
-from lobsterdv.blobs.cutting import cut_data, cut_file, read_rows, stream_file
+from lobsterdv.blobs.cutting import Cutter, cut_data, cut_file, read_rows, stream_file
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.stream import RemoteFile
@@ -93,9 +93,15 @@ def test_cuts_concatenate_back(data: bytes, bits: int, window: int) -> None:
         assert b"".join(piece.data for piece in pieces) == data
         assert [n for piece in pieces for n in piece.lengths] == list(cut.lengths)
         assert [piece.first for piece in pieces] == [0, *accumulate(len(p.lengths) for p in pieces)][:-1]
+        cutter = Cutter(bits, None)
+        for start in range(0, len(data), window):
+            part = data[start : start + window]
+            cutter.feed(memoryview(bytearray(cutter.room) + part), is_last=start + window >= len(data))
+        again, digest = cutter.finish()
+        assert (list(again.lengths), list(again.digests), digest) == (cut.lengths, cut.digests, digest_of(data))
         if len(cut.lengths) > 2:
-            part = list(read_rows(file.fileno(), starts[1], cut, 1, len(cut.lengths) - 1))
-            assert b"".join(piece.data for piece in part) == data[starts[1] : starts[-2]]
+            rows = list(read_rows(file.fileno(), starts[1], cut, 1, len(cut.lengths) - 1))
+            assert b"".join(piece.data for piece in rows) == data[starts[1] : starts[-2]]
 
 
 # Ranges

@@ -7,16 +7,18 @@ import http.client
 import itertools
 import math
 import os
+import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from lobsterdv.errors import LobsterError
-from lobsterdv.stores.line import Proxy, counting
-from lobsterdv.stores.link import Link
+from lobsterdv.stores.line import READ_SIZE, Proxy, counting
+from lobsterdv.stores.link import Lane, Link
 from lobsterdv.stores.s3 import S3Store
 from tests.servers import Server
 
@@ -32,6 +34,85 @@ def test_bytes_leave_one_after_another_and_arrive_half_a_round_trip_later() -> N
     due, began = asyncio.run(sent())
     assert due[0] >= began + 0.001 + 0.002
     assert [later - earlier for earlier, later in itertools.pairwise(due)] == pytest.approx([0.001, 0.001])
+
+
+class _PlayedTime(asyncio.SelectorEventLoop):
+    """A loop that never waits: its clock goes on by what it would wait, and a timer rings up to 2 ms late."""
+
+    def __init__(self) -> None:
+        super().__init__(_PlayedSelector(self))
+        self.played = 0.0
+
+    def time(self) -> float:
+        return self.played
+
+
+class _PlayedSelector(selectors.DefaultSelector):
+    def __init__(self, loop: _PlayedTime) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.played += math.ceil((timeout or 0) * 1000 + 1) / 1000 if timeout else 0.0
+        return super().select(0)
+
+
+class _Out:
+    """What arrives at the far end of a lane."""
+
+    size = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+
+    async def drain(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+@pytest.mark.parametrize("megabits", [20, 100])
+def test_connections_fill_the_line_and_no_more(connections: int, megabits: int) -> None:
+    link = Link(megabits, 0.03, on=True)
+    out = _Out()
+    seconds = 2.0
+
+    async def sending() -> None:
+        lane = Lane(link, link.up, cast("asyncio.StreamWriter", out))
+        running = asyncio.create_task(lane.run())
+        await lane.send(b"request")
+        await asyncio.sleep(0.5)  # a pause saves nothing up
+        while True:
+            await lane.send(bytes(READ_SIZE))
+            assert not running.done()
+
+    async def sent() -> None:
+        tasks = [asyncio.create_task(sending()) for _ in range(connections)]
+        await asyncio.sleep(0.5 + seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with asyncio.Runner(loop_factory=_PlayedTime) as runner:
+        runner.run(sent())
+    assert 0.95 <= out.size * 8 / 1e6 / seconds / megabits <= 1.02
+
+
+def test_a_pause_is_not_made_up() -> None:
+    """Bytes that come after a pause longer than timers are late take as long as the first ones."""
+    link = Link(100, 0, on=True)
+
+    async def arrived() -> float:
+        lane = Lane(link, link.up, cast("asyncio.StreamWriter", _Out()))
+        running = asyncio.create_task(lane.run())
+        await lane.send(bytes(125_000))
+        await asyncio.sleep(0.1)
+        began = asyncio.get_running_loop().time()
+        await lane.send(bytes(125_000))
+        running.cancel()
+        return asyncio.get_running_loop().time() - began
+
+    with asyncio.Runner(loop_factory=_PlayedTime) as runner:
+        assert 0.01 <= runner.run(arrived()) <= 0.014
 
 
 def test_a_line_that_is_off_or_without_limits_costs_nothing() -> None:

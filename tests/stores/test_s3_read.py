@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 import pytest
 
-from lobsterdv.errors import CorruptContent, KeyMissing, Unreachable
-from lobsterdv.stores import s3_calls
+from lobsterdv.errors import CorruptContent, KeyMissing, LocalIOError, Unreachable
+from lobsterdv.stores import s3_calls, s3_read
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
 from tests.stores.canned import Answer, Canned, canned, error
@@ -52,6 +53,45 @@ def test_a_body_that_always_breaks_off_is_unreachable_not_corrupt(server: Canned
     assert len(server.seen) == 3
 
 
+class Sink:
+    """What it was given, and where."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[int, bytes]] = []
+
+    def __call__(self, at: int, data: memoryview) -> None:
+        self.given.append((at, bytes(data)))
+
+
+def test_in_slices_a_body_that_breaks_off_goes_on_where_it_did(
+    server: Canned, store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are written twice are hashed anew at the end, from the disk."""
+    monkeypatch.setattr(s3_read, "_SLICE", 3)
+    server.answers[:] = [part(5, b"0123", claimed=10), part(8, b"3456", claimed=7), part(11, b"6789")]
+    sink = Sink()
+    store.read_in_slices("k", start=5, length=10, sink=sink)
+    assert sink.given == [(0, b"012"), (3, b"345"), (6, b"678"), (9, b"9")]
+    assert [request.headers["range"] for request in server.seen] == ["bytes=5-14", "bytes=8-14", "bytes=11-14"]
+
+
+def test_in_slices_a_body_that_always_breaks_off_is_unreachable(server: Canned, store: S3Store) -> None:
+    server.answers[:] = [part(0, b"", claimed=10)]
+    with pytest.raises(Unreachable, match="broke off 3 times"):
+        store.read_in_slices("k", start=0, length=10, sink=Sink())
+    assert len(server.seen) == 3
+
+
+def test_what_the_sink_raises_ends_the_read(server: Canned, store: S3Store) -> None:
+    def full(at: int, data: memoryview) -> None:
+        raise LocalIOError("temp", "the disk is full", errno.ENOSPC)
+
+    server.answers[:] = [part(0, WHOLE)]
+    with pytest.raises(LocalIOError):
+        store.read_in_slices("k", start=0, length=10, sink=full)
+    assert len(server.seen) == 1
+
+
 def test_an_answer_to_the_whole_range_may_be_200(server: Canned, store: S3Store) -> None:
     server.answers[:] = [Answer(body=WHOLE)]
     assert store.read("k", start=0, length=10) == WHOLE
@@ -71,7 +111,10 @@ def test_other_bytes_than_asked_are_corrupt_at_once(server: Canned, store: S3Sto
     server.answers[:] = [answer]
     with pytest.raises(CorruptContent):
         store.read("k", start=5, length=5)
-    assert len(server.seen) == 1
+    sink = Sink()
+    with pytest.raises(CorruptContent):
+        store.read_in_slices("k", start=5, length=5, sink=sink)
+    assert len(server.seen) == 2 and not sink.given
 
 
 def test_a_body_without_a_length_is_measured(server: Canned, store: S3Store) -> None:
@@ -82,8 +125,14 @@ def test_a_body_without_a_length_is_measured(server: Canned, store: S3Store) -> 
     server.answers[:] = [Answer(body=chunked(WHOLE), headers=headers)]
     assert store.read("k", start=0, length=10) == WHOLE
     assert store.read_whole("k", limit=10) == WHOLE
+    sink = Sink()
+    store.read_in_slices("k", start=0, length=10, sink=sink)
+    assert sink.given == [(0, WHOLE)]
     with pytest.raises(CorruptContent):
         store.read("k", start=0, length=9)
+    with pytest.raises(CorruptContent):
+        store.read_in_slices("k", start=0, length=9, sink=sink)
+    assert len(sink.given) == 1, "the last slice is given when it is known to be the last"
     with pytest.raises(CorruptContent):
         store.read_whole("k", limit=9)
 
