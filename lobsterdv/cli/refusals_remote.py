@@ -47,9 +47,11 @@ def _list(error: Refused, at: Situation) -> list[Remedy]:
 
 def _lost(error: Refused, at: Situation) -> list[Remedy]:
     repair = at.words.ldv("verify", "--remote", "--all", "--repair")
+    is_this = list(at.typed[:2]) == ["remote", "gc"]
+    again = at.again("--accept-lost") if is_this else at.words.ldv("remote", "gc", "--accept-lost")
     given_up = "if they are gone for good, or were pushed anew from elsewhere: what only they named goes, in 14 days"
     return [Remedy(repair, "by everyone who pushes there: whoever has the data writes them anew"),
-            Remedy(at.again("--accept-lost"), given_up)]  # fmt: skip
+            Remedy(again, given_up)]  # fmt: skip
 
 
 def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
