@@ -15,7 +15,6 @@ from lobsterdv.formats.mark import Mark, encode_mark, parse_mark
 from lobsterdv.stores.base import Stat
 
 _VERSIONS = 100
-_LOST_SHARE = 5  # of so many records that an earlier mark saw, at most one may be gone
 
 
 @dataclass
@@ -58,23 +57,20 @@ def write_mark(room: Remote, mark: Mark) -> None:
     room.store.put(mark_key(digest_of(data)), data, if_absent=True)
 
 
-def require_all_listed(
+def lost_records(
     room: Remote, listed: Collection[Digest], expected: Iterable[Digest], projects: Collection[str]
-) -> None:
-    """Hold a list of the catalogs against the records that are known to have been there. Raises Refused when one is
-    there that was not listed, or when more than a fifth are gone."""
-    wanted = set(expected)
-    lost = 0
-    for name in wanted.difference(listed):
+) -> set[Digest]:
+    """Hold a list of the catalogs against the records that are known to have been there: those that are gone. Raises
+    Refused when one is there that was not listed."""
+    lost = set(expected).difference(listed)
+    for name in lost:
         for project_id in projects:
             try:
                 room.store.head(record_key(project_id, name))
             except KeyMissing:
                 continue
             raise Refused(room.url, f"a list of its catalog left out {name.short}, which is there", "list")
-        lost += 1
-    if lost * _LOST_SHARE > len(wanted):
-        raise Refused(room.url, f"{lost:,} of {len(wanted):,} catalog records of its last collection are gone", "lost")
+    return lost
 
 
 def ripe(room: Remote, marks: Sequence[tuple[str, Mark]], *, began: float) -> Mark | None:

@@ -46,7 +46,12 @@ def _list(error: Refused, at: Situation) -> list[Remedy]:
 
 
 def _lost(error: Refused, at: Situation) -> list[Remedy]:
-    return [Remedy(at.words.ldv("push", "--all"), "by everyone who pushes there: writes again what is missing")]
+    repair = at.words.ldv("verify", "--remote", "--all", "--repair")
+    is_this = list(at.typed[:2]) == ["remote", "gc"]
+    again = at.again("--accept-lost") if is_this else at.words.ldv("remote", "gc", "--accept-lost")
+    given_up = "if they are gone for good, or were pushed anew from elsewhere: what only they named goes, in 14 days"
+    return [Remedy(repair, "by everyone who pushes there: whoever has the data writes them anew"),
+            Remedy(again, given_up)]  # fmt: skip
 
 
 def _unreadable_root(error: Refused, at: Situation) -> list[Remedy]:
@@ -63,6 +68,17 @@ def _forget_current(error: Refused, at: Situation) -> list[Remedy]:
 
 def _forget_shared(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(at.words.ldv("list", "--remote", "NAME"), "shows all projects there; forget it in that one first")]
+
+
+def _forget_elsewhere(error: Refused, at: Situation) -> list[Remedy]:
+    there = at.words.ldv("revert", at.words.arg(error.path), "--to", "REV")
+    return [Remedy("git worktree list", "shows this repository's; other clones and projects may share the cache"),
+            Remedy(there, "in that work tree: a version that may be kept; then commit it")]  # fmt: skip
+
+
+def _forget_foreign(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.ldv("gc", "--unregister", "FOLDER", "--yes")
+    return [Remedy(path, "if that project may lose it: from then on its claims on this cache do not count")]
 
 
 def _foreign_bucket(error: Refused, at: Situation) -> list[Remedy]:
@@ -92,6 +108,8 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "expired": _expired,
     "foreign-bucket": _foreign_bucket,
     "forget-current": _forget_current,
+    "forget-elsewhere": _forget_elsewhere,
+    "forget-foreign": _forget_foreign,
     "forget-shared": _forget_shared,
     "kms-replica": _kms_replica,
     "list": _list,

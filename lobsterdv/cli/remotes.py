@@ -148,22 +148,30 @@ def trust_command(session: Session, name: str) -> Done:
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=remote_names)
 @click.option("--yes", is_flag=True, help="Do it; without, nothing is changed anywhere.")
 @click.option("--undo", is_flag=True, help="Bring back what was retired in the last 30 days; nothing else.")
+@click.option("--accept-lost", is_flag=True, help="Go on though records are gone: what only they named goes later.")
 @click.option("--only", metavar="PATH", multiple=True, shell_complete=dataset_names, help="Retire only this dataset.")
 @jobs_option
 @click.pass_obj
 def gc_command(
-    session: Session, name: str | None, yes: bool, undo: bool, only: tuple[str, ...], jobs: int | None
+    session: Session,
+    name: str | None,
+    yes: bool,
+    undo: bool,
+    accept_lost: bool,
+    only: tuple[str, ...],
+    jobs: int | None,
 ) -> Done:
     """Free room at a remote.
 
     Retires this project's versions that no branch, tag, stash, reflog, index or work tree of this clone names; what
     others pushed, from commits that this clone does not know, stays. Retired versions stay for 30 days (--undo). Then
     what nothing names is noted, and at the earliest 14 days later a second run deletes it, if it is still so. Run it
-    now and then; whoever pushes meanwhile loses nothing. Shows what it would do, until --yes.
+    now and then; whoever pushes meanwhile loses nothing. A catalog record that was there and is gone ends it. Shows
+    what it would do, until --yes.
     """
     from lobsterdv.cli.room_remote import collect_remote  # noqa: PLC0415 - start-up time
 
-    return collect_remote(session, name, only=only, yes=yes, undo=undo, jobs=jobs)
+    return collect_remote(session, name, only=only, yes=yes, undo=undo, accept_lost=accept_lost, jobs=jobs)
 
 
 for _command in (

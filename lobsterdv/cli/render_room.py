@@ -154,6 +154,9 @@ def forgot(report: ForgetReport, words: Words, *, again: str) -> Done:
     pushes = f"pushed {', '.join(at[:10] for at in report.records)}" if report.records else "never pushed"
     lines = [f"{'Forgot' if report.acted else 'Would forget'} {name}, {pushes}: {safe(report.reason)}"]
     lines.append(f"  this machine: {size(report.local_bytes)} {'deleted' if report.acted else 'would be deleted'}")
+    if report.unlisted:
+        some = _some(report.unlisted)
+        lines.append(f"  nothing goes from here: the list of files of {some} is not here, and they could be its files")
     if report.records:
         lines.append(
             f"  {safe(report.remote)}: {size(report.own_bytes)} that nothing else needs go with remote gc, not before "

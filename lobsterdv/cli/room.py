@@ -59,9 +59,10 @@ def drop_command(
     """Give up local copies of what the remote holds.
 
     Deletes the cache's copy, with --data the files too. The pointer stays, and `lobsterdv pull PATH` brings the data
-    back. The remote is asked for all of it first, and its bytes are proved: by the server's etag or checksum, else by
-    reading them, unless that was done within 30 days. What it does not hold whole is refused. Without --yes it only
-    shows what it would do, and reads nothing.
+    back. The remote is asked for all of it first, and its bytes are proved: by the server's etag or checksum, where
+    `lobsterdv remote doctor` saw within 7 days that it compares checksums, else by reading them, unless that was done
+    within 30 days. What it does not hold whole is refused. Without --yes it only shows what it would do, and reads
+    nothing.
     """
     from lobsterdv.cli.paths import targets  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_room import dropped  # noqa: PLC0415 - start-up time
@@ -120,8 +121,9 @@ def forget_command(
     For data that must not be kept, because consent was withdrawn, say. A tombstone at the remote stops every push of
     that version from then on, and is what a fetch of it tells. Its manifests and this machine's copies go at once; its
     bytes at the remote when two collections (`lobsterdv remote gc`), 14 days apart, found that nothing else needs
-    them. Copies on other machines, in backups, and in a bucket that keeps old versions are theirs to delete. Without
-    --yes it only shows what it would do.
+    them. Copies on other machines, in backups, and in a bucket that keeps old versions are theirs to delete. What
+    another work tree here is at, or another project that shares the cache names, is refused. Without --yes it only
+    shows what it would do.
     """
     from lobsterdv.cli.paths import named  # noqa: PLC0415 - start-up time
     from lobsterdv.cli.render_room import forgot  # noqa: PLC0415 - start-up time

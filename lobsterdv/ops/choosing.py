@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from lobsterdv.blobs import collect
 from lobsterdv.blobs.collect import PackFile, Plain
+from lobsterdv.blobs.tombstones import forgotten
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError
 from lobsterdv.formats.entries import Entries
@@ -206,7 +207,8 @@ def _contents(project: Project, versions: Iterable[Digest]) -> set[bytes]:
 
 
 def complete(kept: Live, roots: Roots, holding: Holding | None) -> None:
-    """Ask the remote for what is in the named directory versions whose listing is not here."""
+    """Ask the remote for what is in the named directory versions whose listing is not here. One that was forgotten
+    there has no files to spare any more."""
     for digest in list(kept.unlisted) if holding is not None else ():
         contents = holding.names_of(digest) if holding is not None else None
         if contents is not None:
@@ -216,6 +218,8 @@ def complete(kept: Live, roots: Roots, holding: Holding | None) -> None:
                 kept.current |= contents
             if digest in roots.others:
                 kept.others |= contents
+    for digest in forgotten(holding.room) if holding is not None and kept.unlisted else ():
+        kept.unlisted.pop(digest, None)
 
 
 def _spared(project: Project, roots: Roots) -> set[bytes]:

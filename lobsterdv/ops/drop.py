@@ -131,9 +131,8 @@ def _held(project: Project, selection: Selected, holding: Holding, *, data: bool
     entries = Entries.of(entries_of(project, dataset.path, dataset.pointer))
     contents = set(entries_below(entries, below, dataset.path).file_digests().plain())
     missing = holding.lacking(dataset.pointer.digest, contents)
-    if missing and holding.proofs is not None and holding.proofs.damaged:
-        count = len(holding.proofs.damaged)
-        what = "an object" if count == 1 else f"{count:,} objects"
+    if (missing is None or missing) and (damaged := holding.damage):
+        what = damaged[0] if len(damaged) == 1 else f"{damaged[0]} (and {len(damaged) - 1:,} more)"
         raise Refused(dataset.path, f"{what} at {holding.room.url} is not what its name says", "damaged-there")
     if missing is None or missing:
         some = missing is not None and len(contents) > 1

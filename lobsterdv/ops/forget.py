@@ -4,6 +4,9 @@ Order: the tombstone, which stops every push of that version; its records are re
 nobody finds its bytes; then this machine's copies. What only it consisted of at the remote goes with the next
 collections (`remote gc`), by their rules: an object that somebody is just relying on must not be deleted under
 them. Killed in between, forgetting once more goes on.
+
+Nothing goes that others on this machine need: what another work tree is at, or another project that shares the cache
+names, is refused before anything is written, and while a version's files are not known here, none goes here.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from lobsterdv.blobs.grace import GRACE_S
 from lobsterdv.blobs.remote import Remote
 from lobsterdv.blobs.remote_look import Filed, named_by, read_catalogs
 from lobsterdv.blobs.tenants import alone
-from lobsterdv.blobs.tombstones import bury
+from lobsterdv.blobs.tombstones import bury, forgotten
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, NotARemote, Refused, UsageError
 from lobsterdv.events import Observer
@@ -24,10 +27,12 @@ from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.layout import manifests_prefix
 from lobsterdv.formats.tombstone import Tombstone
 from lobsterdv.index.pushed import forget_pushed, load_pushed
+from lobsterdv.ops.choosing import complete
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, Selected, dataset_of, pointers, select
 from lobsterdv.ops.drop import give_up
+from lobsterdv.ops.holding import held_at
 from lobsterdv.ops.names import commit_of
 from lobsterdv.ops.resolve import entries_of
 from lobsterdv.ops.retiring import retire
@@ -39,7 +44,8 @@ from lobsterdv.ops.runs import utc
 class ForgetReport:
     """``acted``: done, or only looked at. ``records`` are pushes of the version, by their times; ``own_bytes`` are in
     objects that nothing else names and go with the collections from ``gone_from`` (UTC) on, ``shared_bytes`` in objects
-    that other versions need and that stay; ``local_bytes`` go from this machine's cache."""
+    that other versions need and that stay; ``local_bytes`` go from this machine's cache. None does while it is not
+    known which files the versions of ``unlisted`` (dataset paths) have."""
 
     acted: bool
     remote: str
@@ -51,6 +57,7 @@ class ForgetReport:
     own_bytes: int = 0
     shared_bytes: int = 0
     local_bytes: int = 0
+    unlisted: list[str] = field(default_factory=list)
     gone_from: str = ""
     failures: list[Failure] = field(default_factory=list)
 
@@ -62,8 +69,9 @@ def forget(
     """Forget the version of a dataset at ``rev``, for good; without ``yes`` only say what that would do. Where nothing
     was pushed yet the remote begins with the tombstone: other clones may have the version, and push it one day.
 
-    Raises Refused for a version that the work tree's pointers name, or that another project of the remote has pushed;
-    NotTracked, UnknownRevision, RemoteError, Busy. May be repeated.
+    Raises Refused for a version that the work tree's pointers name, that another work tree here is at, that another
+    project that shares the cache names, or that another project of the remote has pushed; NotTracked, UnknownRevision,
+    RemoteError, Busy. May be repeated.
     """
     if not reason.strip():
         raise UsageError("forget needs --reason: those who look for the data will be told")
@@ -72,9 +80,10 @@ def forget(
     for name, other in pointers(project, None).good.items():
         if other.pointer.digest == digest:
             raise Refused(name, "it is what its pointer names now; give it another version first", "forget-current")
+    _refuse_needed_here(project, str(dataset.path), digest)
     config = project.remote(remote)
     room = _room(project, config, begin=yes, jobs=jobs)
-    filed = read_catalogs(room) if room is not None else []
+    filed = read_catalogs(room, forgotten=forgotten(room)) if room is not None else []
     ours = [row for row in filed if row.record.pointer.digest == digest]
     for row in ours:
         if row.project_id != project.project_id and row.retired is None:
@@ -93,8 +102,17 @@ def forget(
             room.store.delete(stat.key)
         shelf = f"{room.marker.store_id}/{project.project_id}"
         forget_pushed(project.index, shelf, [row for row in load_pushed(project.index, shelf) if row.version == digest])
-    report.local_bytes = _forget_here(project, room, dataset, yes=yes, observer=observer)
+    _forget_here(project, room, dataset, report, observer=observer)
     return report
+
+
+def _refuse_needed_here(project: Project, path: str, digest: Digest) -> None:
+    """Another clone of this project may have the version in its history, as this one has; its work tree may not be at
+    it. Another project may not name it at all."""
+    if digest in roots_of(project, elsewhere=True).current:
+        raise Refused(path, "another work tree on this machine is at it", "forget-elsewhere")
+    if digest in roots_of(project).foreign:
+        raise Refused(path, "another project that shares this cache names it, and needs it", "forget-foreign")
 
 
 def _room(project: Project, config: RemoteConfig, *, begin: bool, jobs: int | None) -> Remote | None:
@@ -133,27 +151,36 @@ def _objects(room: Remote, rows: Sequence[Filed]) -> dict[Digest, int]:
         return {}
 
 
-def _forget_here(project: Project, room: Remote | None, dataset: Dataset, *, yes: bool, observer: Observer) -> int:
-    """Delete this machine's copies of what only this version has, its listing and its manifests; returns the bytes."""
+def _forget_here(
+    project: Project, room: Remote | None, dataset: Dataset, report: ForgetReport, *, observer: Observer
+) -> None:
+    """Delete this machine's copies of what only this version has, its listing and its manifests."""
     cache, digest = project.cache, dataset.pointer.digest
     try:
         contents = set(Entries.of(entries_of(project, dataset.path, dataset.pointer)).file_digests().plain())
     except ContentError:
         contents = set()  # its listing is not here, so its contents are not either
+    holding = None if room is None else held_at(project, room, roots_of(project).projects)
 
     def needed() -> set[bytes]:
         roots = roots_of(project)
         roots.named.pop(digest, None)
         roots.current.discard(digest)
         roots.others.discard(digest)
-        return live(cache, roots).contents
+        kept = live(cache, roots)
+        complete(kept, roots, holding)
+        report.unlisted = sorted(root.path for root in kept.unlisted.values())
+        return contents if kept.unlisted else kept.contents
 
     selection = Selected(dataset, "")
-    if not yes:
-        return give_up(project, selection, contents, needed(), yes=False, observer=observer).freed_bytes
+    if not report.acted:
+        report.local_bytes = give_up(project, selection, contents, needed(), yes=False, observer=observer).freed_bytes
+        return
     with alone(cache.folder, observer=observer):
+        _refuse_needed_here(project, report.path, digest)
         row = give_up(project, selection, contents, needed(), yes=True, observer=observer)
-        kept = [] if room is None else (cache.folder / room.kept(manifests_prefix(digest))).glob("*")
-        for path in [cache.listing_path(digest), *kept]:
-            path.unlink(missing_ok=True)
-    return row.freed_bytes
+        if not report.unlisted:
+            kept = [] if room is None else (cache.folder / room.kept(manifests_prefix(digest))).glob("*")
+            for path in [cache.listing_path(digest), *kept]:
+                path.unlink(missing_ok=True)
+    report.local_bytes = row.freed_bytes

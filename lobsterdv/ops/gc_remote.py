@@ -21,9 +21,9 @@ from lobsterdv.blobs.remote_lock import RemoteLock, check_skew
 from lobsterdv.blobs.remote_look import Filed, Named, named_by, read_catalogs, unnamed
 from lobsterdv.blobs.remote_sweep import (
     candidates,
+    lost_records,
     make_mark,
     read_marks,
-    require_all_listed,
     ripe,
     sweep,
     write_mark,
@@ -35,7 +35,7 @@ from lobsterdv.events import Finished, Observer, Started
 from lobsterdv.formats.layout import manifest_key, record_key
 from lobsterdv.formats.mark import Mark
 from lobsterdv.git_changes import commits_here, is_whole_clone
-from lobsterdv.index.pushed import load_pushed
+from lobsterdv.index.pushed import forget_pushed, load_pushed
 from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.retiring import retire
@@ -65,6 +65,7 @@ class RemoteVersion:
 class RemoteGcReport:
     """``acted`` tells whether this was done or only looked at.
 
+    ``records`` count, ``lost`` are gone without a retirement, and were accepted to be.
     ``retired`` are this project's versions that no ref names: proposed, or retired by this run; ``retired_bytes`` is
     what their objects take that nothing else names. ``waiting`` were retired before and can be brought back,
     ``expired`` cannot, and ``deleted`` of these are gone with this run (or would be). ``unnamed_*`` is everything that
@@ -77,6 +78,7 @@ class RemoteGcReport:
     url: str
     acted: bool
     records: int = 0
+    lost: int = 0
     retired: list[RemoteVersion] = field(default_factory=list)
     retired_bytes: int = 0
     waiting: list[RemoteVersion] = field(default_factory=list)
@@ -101,14 +103,19 @@ def collect_remote(
     *,
     remote: str | None = None,
     yes: bool = False,
+    accept_lost: bool = False,
     grace_s: float = GRACE_S,
     jobs: int | None = None,
     observer: Observer,
 ) -> RemoteGcReport:
     """Retire, mark and sweep, or tell what that would do. ``paths`` limit what is retired, nothing else.
 
-    Raises Refused for a shallow or partial clone, clocks that are apart, a root that cannot be read and a list that
-    does not fit what is known; Busy while another collection runs; RemoteError. May be interrupted anywhere.
+    Catalog records do not go by themselves (a retired one is kept in its retirement). What one named that is gone could
+    be restored by whoever has it, and would be swept here: so Refused, unless a version is known to have another
+    record, or with ``accept_lost``, from which on they do not count.
+
+    Raises Refused, too, for a shallow or partial clone, clocks that are apart, a root that cannot be read and a list
+    that does not fit what is known; Busy while another collection runs; RemoteError. May be interrupted anywhere.
     """
     config = project.remote(remote)
     room = replace(connect(project, config, jobs=jobs), grace_s=grace_s)
@@ -117,11 +124,11 @@ def collect_remote(
     if not yes:
         began = room.store.clock()
         check_skew(room.store, began, project.now())
-        _collect(project, room, paths, report, began, None)
+        _collect(project, room, paths, report, began, None, accept_lost=accept_lost)
     else:
         holder = f"{project.git.identity()} on {project.host}"
         with RemoteLock(room.store, holder=holder, now=project.now()) as lock:
-            _collect(project, room, paths, report, lock.began, lock)
+            _collect(project, room, paths, report, lock.began, lock, accept_lost=accept_lost)
         report.failures += [Failure(key, error) for key, error in lock.left.items()]
     observer(Finished("looking at the remote"))
     return report
@@ -151,11 +158,22 @@ def undo_retirements(
 
 
 def _collect(
-    project: Project, room: Remote, paths: Sequence[str], report: RemoteGcReport, began: float, lock: RemoteLock | None
+    project: Project,
+    room: Remote,
+    paths: Sequence[str],
+    report: RemoteGcReport,
+    began: float,
+    lock: RemoteLock | None,
+    *,
+    accept_lost: bool,
 ) -> None:
     marks = read_marks(room)
     filed = read_catalogs(room, forgotten=forgotten(room))
-    _require_all(project, room, filed, marks)
+    lost = _lost(project, room, filed, marks)
+    if lost and not accept_lost:
+        some = "a catalog record is" if len(lost) == 1 else f"{len(lost):,} catalog records are"
+        raise Refused(room.url, f"{some} gone that a collection or a push from here saw there", "lost")
+    report.lost = len(lost)
     report.records = sum(row.retired is None for row in filed)
     going = _to_retire(project, filed, paths)
     names = {row.name for row in going}
@@ -175,8 +193,11 @@ def _collect(
     report.next = _next(room, marks, mark, {stat.key for stat in chosen})
     gone = {stat.key for stat in chosen}
     if lock is not None:
-        if not marks or marks[-1][1].keys != mark.keys or marks[-1][1].at < mark.at - _MARK_EACH_S * 1000:
+        is_news = not marks or marks[-1][1].keys != mark.keys or bool(lost)
+        if is_news or marks[-1][1].at < mark.at - _MARK_EACH_S * 1000:
             write_mark(room, mark)
+        shelf = _shelf(project, room)
+        forget_pushed(project.index, shelf, [row for row in load_pushed(project.index, shelf) if row.record in lost])
         retire(project, room, going)
         if first is not None:
             swept = sweep(room, chosen, first, before_each=lock.renew)
@@ -204,13 +225,19 @@ def _to_retire(project: Project, filed: Iterable[Filed], paths: Sequence[str]) -
     return [row for row in found if row.record.commit in here]
 
 
-def _require_all(project: Project, room: Remote, filed: Sequence[Filed], marks: Sequence[tuple[str, Mark]]) -> None:
+def _lost(project: Project, room: Remote, filed: Sequence[Filed], marks: Sequence[tuple[str, Mark]]) -> set[Digest]:
+    """Records that were there and are gone, but for those of versions that have another one by now."""
     listed = {row.name for row in filed}
     projects = {project.project_id, *(row.project_id for row in filed)}
-    if marks:
-        require_all_listed(room, listed, marks[-1][1].records, projects)
-    known = load_pushed(project.index, f"{room.marker.store_id}/{project.project_id}")
-    require_all_listed(room, listed, (row.record for row in known), [project.project_id])
+    lost = lost_records(room, listed, marks[-1][1].records, projects) if marks else set()
+    known = {row.record: row.version for row in load_pushed(project.index, _shelf(project, room))}
+    lost |= lost_records(room, listed, known, [project.project_id])
+    counting = {row.record.pointer.digest for row in filed if row.retired is None}
+    return {name for name in lost if known.get(name) not in counting}
+
+
+def _shelf(project: Project, room: Remote) -> str:
+    return f"{room.marker.store_id}/{project.project_id}"
 
 
 def _next(room: Remote, marks: Sequence[tuple[str, Mark]], now: Mark, chosen: set[str]) -> str:

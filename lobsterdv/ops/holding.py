@@ -1,21 +1,23 @@
 """What a remote verifiably holds: contents that a catalog record, its manifest and every object behind it vouch for,
-each asked for by HEAD in this run, and proved where that decides what is deleted (``ops.proofs``). What is not asked
-for counts as not held."""
+each asked for by HEAD in this run, and proved where that decides what is deleted: objects as ``ops.proofs`` says,
+documents, which are small, by reading them. What is not asked for counts as not held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lobsterdv import workers
 from lobsterdv.blobs.heads import Heads
 from lobsterdv.blobs.remote import Remote, read_document, records
-from lobsterdv.digest import Digest, Digests
-from lobsterdv.errors import ContentError, FormatError, KeyMissing, NotARemote
+from lobsterdv.digest import Digest, Digests, digest_of
+from lobsterdv.errors import Archived, ContentError, CorruptContent, FormatError, KeyMissing, NotARemote
 from lobsterdv.events import Observer, silent
+from lobsterdv.formats.columns import MAX_BODY_BYTES
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.contents import Contents, StoredObject
-from lobsterdv.formats.layout import manifest_key, record_key, segment_key
+from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
 from lobsterdv.formats.manifest import segments_in
 from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
@@ -25,19 +27,34 @@ from lobsterdv.ops.context import Project
 from lobsterdv.ops.proofs import Proofs
 
 
+class _Document(NamedTuple):
+    """``digest`` is its name and that of its bytes; ``size`` None where nothing here tells."""
+
+    key: str
+    digest: Digest
+    size: int | None
+
+
 @dataclass
 class Holding:
     """One remote, asked for as long as this lives; each object once. ``paths`` tell under which dataset a version was
-    pushed. With ``proofs`` an object whose bytes are not the right ones is not held."""
+    pushed. With ``proofs`` an object or document whose bytes are not the right ones is not held."""
 
     room: Remote
     rows: list[tuple[str, Pushed]]
     proofs: Proofs | None = None
     _heads: Heads = field(init=False)
     _whole: dict[Digest, bool] = field(default_factory=dict)
+    _damaged: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._heads = Heads(self.room, self.room.jobs)
+
+    @property
+    def damage(self) -> list[str]:
+        """Keys of all that was found damaged so far."""
+        objects = self.proofs.damaged if self.proofs is not None else ()
+        return sorted({*self._damaged, *(object_key(item.digest) for item in objects)})
 
     @property
     def paths(self) -> dict[Digest, str]:
@@ -105,29 +122,45 @@ class Holding:
         return {digest for digest, objects in behind if not objects & absent}
 
     def _is_whole(self, project_id: str, row: Pushed) -> bool:
-        """The record, the manifest and its segments are there, with their sizes."""
+        """The record, the manifest and its segments are there, with their sizes; with ``proofs``, with their bytes."""
         if row.record not in self._whole:
             try:
-                keys = [(record_key(project_id, row.record), None), *self._documents(row)]
-                self._whole[row.record] = all(workers.each(self._is_there, keys, jobs=self.room.jobs))
+                documents = [_Document(record_key(project_id, row.record), row.record, None), *self._documents(row)]
+                is_right = self._is_there if self.proofs is None else self._is_proved
+                self._whole[row.record] = all(workers.each(is_right, documents, jobs=self.room.jobs))
             except (ContentError, FormatError, KeyMissing):
                 self._whole[row.record] = False
         return self._whole[row.record]
 
-    def _documents(self, row: Pushed) -> Iterator[tuple[str, int | None]]:
+    def _documents(self, row: Pushed) -> list[_Document]:
+        """The manifest and its segments, as this machine keeps them; what it does not keep is read."""
         key = manifest_key(row.version, row.manifest)
         stored = read_document(self.room, key, row.manifest, name=row.path)
-        yield key, len(stored)
+        found = [_Document(key, row.manifest, len(stored))]
         for digest in segments_in(stored, what=key):
-            yield segment_key(digest), len(read_document(self.room, segment_key(digest), digest, name=row.path))
+            part = read_document(self.room, segment_key(digest), digest, name=row.path)
+            found.append(_Document(segment_key(digest), digest, len(part)))
+        return found
 
-    def _is_there(self, wanted: tuple[str, int | None]) -> bool:
-        key, size = wanted
+    def _is_there(self, wanted: _Document) -> bool:
         try:
-            stat = self.room.store.head(key)
+            stat = self.room.store.head(wanted.key)
         except KeyMissing:
             return False
-        return not stat.archived and (size is None or stat.size == size)
+        return not stat.archived and (wanted.size is None or stat.size == wanted.size)
+
+    def _is_proved(self, wanted: _Document) -> bool:
+        """Read from the remote, now, whatever this machine keeps of it."""
+        try:
+            data = self.room.store.read_whole(wanted.key, limit=MAX_BODY_BYTES)
+        except (KeyMissing, Archived):
+            return False
+        except CorruptContent:
+            data = b""
+        if digest_of(data) != wanted.digest:
+            self._damaged.add(wanted.key)
+            return False
+        return True
 
 
 def ask(
@@ -150,8 +183,12 @@ def ask(
         if not error.is_empty:
             raise
         return None
+    return held_at(project, room, projects, proofs=Proofs(project, room, observer) if proved else None)
+
+
+def held_at(project: Project, room: Remote, projects: Iterable[str], *, proofs: Proofs | None = None) -> Holding:
+    """As ``ask``, of any remote that is open. Raises RemoteError."""
     rows = [(project_id, row) for project_id in projects if project_id for row in _pushes(project, room, project_id)]
-    proofs = Proofs(project, room, observer) if proved else None
     return Holding(room, sorted(rows, key=lambda pair: pair[1].at, reverse=True), proofs)
 
 

@@ -4,16 +4,18 @@ A HEAD tells that an object is there, and its size, not that its bytes are right
 
 - a server verified them as this machine sent them, and still gives the same etag; or
 - this machine read them within 30 days, and their stat is the same since; or
-- the checksum that the server computed of them is that of this machine's copy.
+- the checksum that the server verified and kept of them is that of this machine's copy.
 
-What none of these tells is read now, all of it. Both of the first are remembered in the index: losing it costs time.
+What none of these tells is read now, all of it. A server's word counts where `remote doctor` saw, within seven days,
+that it refuses what does not fit its checksum: many take any, and some tell it back. What was sent and what was read is
+remembered in the index, apart: losing it costs time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from lobsterdv import workers
 from lobsterdv.blobs.proving_remote import crc32_here, prove_object
@@ -31,6 +33,7 @@ from lobsterdv.stores.base import Stat, TellsChecksums
 
 _TRUSTED_S: Final = 30 * 86400
 _PHASE: Final = "reading back"
+_How = Literal["read", "sent"]
 
 
 @dataclass
@@ -80,18 +83,29 @@ class Proofs:
             return None
         finally:
             self.observer(Advanced(_PHASE, item.size, 1))
-        return _row(self.room, item, stat, self.project.now())
+        return _row(self.room, item, stat, self.project.now(), "read")
 
     def _is_known(self, item: StoredObject, stat: Stat) -> bool:
-        found = load_verified(self.project.index, _name(self.room, item))
-        if found is None or found.checksum != item.digest or found.signature != _signature(stat):
-            return False
-        return isinstance(self.room.store, TellsChecksums) or 0 <= self.project.now() - found.at < _TRUSTED_S
+        read = self._remembered(item, stat, "read")
+        if read is not None and 0 <= self.project.now() - read.at < _TRUSTED_S:
+            return True
+        return self._verifier is not None and self._remembered(item, stat, "sent") is not None
+
+    def _remembered(self, item: StoredObject, stat: Stat, how: _How) -> Verified | None:
+        found = load_verified(self.project.index, _name(self.room, item, how))
+        is_same = found is not None and found.checksum == item.digest and found.signature == _signature(stat)
+        return found if is_same else None
+
+    @property
+    def _verifier(self) -> TellsChecksums | None:
+        """The store, where its server is known to compare what it takes in."""
+        store = self.room.store
+        return store if isinstance(store, TellsChecksums) and store.checking == "verified" else None
 
     def _by_checksum(self, item: StoredObject) -> bool:
         """Raises CorruptContent when the checksums differ."""
-        store = self.room.store
-        theirs = store.crc32(object_key(item.digest)) if isinstance(store, TellsChecksums) else None
+        verifier = self._verifier
+        theirs = verifier.crc32(object_key(item.digest)) if verifier is not None else None
         try:
             ours = crc32_here(self.project.cache, item) if theirs is not None else None
         except (CorruptContent, OSError):
@@ -99,23 +113,23 @@ class Proofs:
         if ours is None or theirs is None:
             return False
         if ours != theirs:
-            raise CorruptContent(object_key(item.digest), store.url, f"CRC-32 {ours:08x}", f"{theirs:08x}")
+            raise CorruptContent(object_key(item.digest), self.room.url, f"CRC-32 {ours:08x}", f"{theirs:08x}")
         return True
 
 
 def remember_sent(index: Index, room: Remote, sent: Mapping[StoredObject, Stat], *, now: float) -> None:
-    """Note objects that this run sent, each with what the server said of it afterwards. Only of a server that verifies
-    what it takes: a folder takes whatever the disk makes of it."""
-    if isinstance(room.store, TellsChecksums):
-        save_verified(index, [_row(room, item, stat, now) for item, stat in sent.items() if stat.etag])
+    """Note objects that this run sent, each with what the server said of it afterwards. Only where a checksum went
+    along with all of them, and nobody saw that the server does not compare it."""
+    if isinstance(room.store, TellsChecksums) and room.store.checking in ("verified", ""):
+        save_verified(index, [_row(room, item, stat, now, "sent") for item, stat in sent.items() if stat.etag])
 
 
-def _row(room: Remote, item: StoredObject, stat: Stat, now: float) -> Verified:
-    return Verified(_name(room, item), _signature(stat), bytes(item.digest), now)
+def _row(room: Remote, item: StoredObject, stat: Stat, now: float, how: _How) -> Verified:
+    return Verified(_name(room, item, how), _signature(stat), bytes(item.digest), now)
 
 
-def _name(room: Remote, item: StoredObject) -> str:
-    return f"{room.marker.store_id}/{object_key(item.digest)}"
+def _name(room: Remote, item: StoredObject, how: _How) -> str:
+    return f"{how}/{room.marker.store_id}/{object_key(item.digest)}"
 
 
 def _signature(stat: Stat) -> Signature:

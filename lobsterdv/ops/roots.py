@@ -47,11 +47,13 @@ class Root:
 class Roots:
     """``named`` are all versions that something names; ``current`` those that a work tree, an index or a HEAD does,
     and, as plain content, what links of work trees point at. ``others`` are those that other
-    repositories than this one name, whose remote may be another, too. ``projects`` are the ids of all projects."""
+    repositories than this one name, whose remote may be another, too; ``foreign`` those of them that repositories of
+    other projects name. ``projects`` are the ids of all projects."""
 
     named: dict[Digest, Root] = field(default_factory=dict)
     current: set[Digest] = field(default_factory=set)
     others: set[Digest] = field(default_factory=set)
+    foreign: set[Digest] = field(default_factory=set)
     projects: list[str] = field(default_factory=list)
 
     def note(self, digest: Digest, path: str, *, is_directory: bool, current: bool) -> None:
@@ -60,11 +62,12 @@ class Roots:
         if current:
             self.current.add(digest)
 
-    def take(self, found: Roots, *, is_other: bool) -> None:
-        """Add another repository's roots."""
+    def take(self, found: Roots, *, is_other: bool, is_foreign: bool) -> None:
+        """Add a repository's roots: of another one than this, of another project than this one's."""
         self.named = {**found.named, **self.named}
         self.current |= found.current
         self.others |= found.named.keys() if is_other else set()
+        self.foreign |= found.named.keys() if is_foreign else set()
         self.projects += [name for name in found.projects if name not in self.projects]
 
 
@@ -95,7 +98,7 @@ def roots_of(project: Project, *, elsewhere: bool = False) -> Roots:
                 raise
             reason = f"a project there uses this cache, and what it names cannot be read: {error}"
             raise Refused(str(tenant.git_dir), reason, "tenant") from error
-        roots.take(found, is_other=tenant is not own)
+        roots.take(found, is_other=tenant is not own, is_foreign=tenant is not own and tenant.project != own.project)
     return roots
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
-from lobsterdv.stores.capabilities import Capabilities
+from lobsterdv.stores.capabilities import Capabilities, Checking
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class TellsChecksums(Protocol):
     def crc32(self, key: str) -> int | None:
         """The CRC-32 of the whole value as the store computed it from the bytes it took in; None when it has none for
         this one. Raises as ``Store.head``."""
+
+    @property
+    def checking(self) -> Checking:
+        """What its server does with the checksum that this store sends along, as far as anybody saw: only where that
+        is "verified" its word is a proof. "refused" too when none is sent."""
 
 
 @runtime_checkable

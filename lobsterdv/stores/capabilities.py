@@ -23,6 +23,12 @@ class Capabilities:
     crc64nvme: Checking = ""
     xxhash128: Checking = ""
 
+    def checking(self, algorithm: str) -> Checking:
+        """What is known of a checksum, by its name in the settings: "auto" is a CRC-32."""
+        if algorithm == "crc64nvme":
+            return self.crc64nvme
+        return self.xxhash128 if algorithm == "xxhash128" else self.crc32
+
 
 def dump_capabilities(known: Capabilities) -> str:
     return json.dumps(asdict(known), sort_keys=True)

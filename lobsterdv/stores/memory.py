@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from lobsterdv.errors import CorruptContent, KeyMissing
 from lobsterdv.stores.base import Stat
+from lobsterdv.stores.capabilities import Checking
 from lobsterdv.stores.keys import check_key, check_prefix
 from lobsterdv.stores.parts import MIB, check_all_sent, check_part, count_parts
 
@@ -28,6 +29,10 @@ class MemoryStore:
 
     def crc32(self, key: str) -> int | None:
         return zlib.crc32(self._get(key)[0])
+
+    @property
+    def checking(self) -> Checking:
+        return "verified"
 
     def read(self, key: str, *, start: int, length: int) -> bytes:
         data = self._get(key)[0][start : start + length]

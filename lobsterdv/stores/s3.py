@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from lobsterdv.errors import CorruptContent, Denied, KeyMissing, LobsterError, NotARemote, Unreachable, UsageError
 from lobsterdv.stores.base import RESTORING, Stat
-from lobsterdv.stores.capabilities import Capabilities
+from lobsterdv.stores.capabilities import Capabilities, Checking
 from lobsterdv.stores.keys import check_prefix
 from lobsterdv.stores.s3_calls import DELETE, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
@@ -50,6 +50,7 @@ class S3Store:
         self._calls = S3Calls(options, client=client, credentials=credentials)
         self.options = options
         self.url = self._calls.url
+        self._checking: Checking = ""
 
     def beside(self, bucket: str, *, region: str = "") -> S3Store:
         """All of another bucket of the same endpoint, as the same identity. To be closed by itself."""
@@ -87,6 +88,10 @@ class S3Store:
         except ValueError:
             return None
         return int.from_bytes(value, "big") if len(value) == 4 else None
+
+    @property
+    def checking(self) -> Checking:
+        return self._checking if self._calls.sends_checksums else "refused"
 
     def read(self, key: str, *, start: int, length: int) -> bytes:
         if length == 0:
@@ -226,6 +231,7 @@ class S3Store:
     def adapt(self, capabilities: Capabilities) -> None:
         """As Adapts promises."""
         self._calls.sends_conditions &= capabilities.conditional_put is not False
+        self._checking = capabilities.checking(self.options.checksum)
         if self.options.checksum == "auto":
             self._calls.sends_checksums &= capabilities.crc32 != "refused"
 

@@ -72,7 +72,7 @@ _THROTTLED: Final = frozenset(
     {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"}
 )
 _REGION: Final = frozenset({"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"})
-_REPEATABLE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted", "BadDigest", "429"})
+_REPEATABLE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted", "429"})
 _NO_KEY: Final = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
 # By class name, looked up along the class's ancestors: what happened, in words.
 _UNANSWERED: Final[Mapping[str, tuple[type[LobsterError], str]]] = {
@@ -167,16 +167,24 @@ def is_exists(error: Exception) -> bool:
 
 
 def is_unsupported(error: Exception) -> bool:
-    """The server does not know a header that we sent."""
+    """The server does not know a header that we sent. Not: what arrived does not fit it."""
     if status_of(error) == HTTPStatus.NOT_IMPLEMENTED or code_of(error) in ("NotImplemented", "XNotImplemented"):
         return True
     named = re.search(r"checksum|if-none-match", _message(error), re.IGNORECASE)
-    return status_of(error) == HTTPStatus.BAD_REQUEST and named is not None and code_of(error) != "BadDigest"
+    return status_of(error) == HTTPStatus.BAD_REQUEST and named is not None and not _is_damage(error)
 
 
 def is_repeatable(error: Exception) -> bool:
     """Worth another attempt, and botocore does not make it by itself."""
-    return code_of(error) in _REPEATABLE or status_of(error) == HTTPStatus.TOO_MANY_REQUESTS
+    repeatable = code_of(error) in _REPEATABLE or status_of(error) == HTTPStatus.TOO_MANY_REQUESTS
+    return repeatable or _is_damage(error)
+
+
+def _is_damage(error: Exception) -> bool:
+    """What was sent did not arrive as it was: BadDigest of AWS, XAmzContentChecksumMismatch of MinIO, and the like.
+    A signature that does not match is none."""
+    code = code_of(error)
+    return status_of(error) == HTTPStatus.BAD_REQUEST and ("Digest" in code or code.endswith("Mismatch"))
 
 
 def scrubbed(text: str) -> str:

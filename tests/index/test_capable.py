@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from lobsterdv.index.capable import load_capabilities, save_capabilities
 from lobsterdv.index.database import Index
-from lobsterdv.stores.capabilities import Capabilities, dump_capabilities, parse_capabilities
+from lobsterdv.stores.capabilities import Capabilities, Checking, dump_capabilities, parse_capabilities
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_options import S3Options
 
 DAY = 86400.0
+Checksums = Literal["auto", "crc32", "crc64nvme", "xxhash128", "none"]
 KNOWN = Capabilities(conditional_put=False, crc32="refused", multipart=True)
 
 
@@ -39,6 +41,27 @@ def test_a_store_leaves_out_what_is_known_not_to_work() -> None:
     assert store._ways(True)[0] == (True, True)
     store.adapt(KNOWN)
     assert list(store._ways(True)) == [(False, False)]
+    assert store.checking == "refused"
     asked = S3Store(S3Options("lab", checksum="crc32"))
     asked.adapt(KNOWN)
     assert list(asked._ways(True)) == [(False, True)], "the user insists on it"
+
+
+@pytest.mark.parametrize(
+    ("checksum", "known", "told"),
+    [
+        ("auto", Capabilities(), ""),
+        ("auto", Capabilities(crc32="verified"), "verified"),
+        ("crc32", Capabilities(crc32="taken"), "taken"),
+        ("crc64nvme", Capabilities(crc32="verified"), ""),
+        ("xxhash128", Capabilities(xxhash128="verified"), "verified"),
+        ("none", Capabilities(crc32="verified"), "refused"),
+    ],
+)
+def test_a_servers_word_counts_for_the_checksum_that_is_sent(
+    checksum: Checksums, known: Capabilities, told: Checking
+) -> None:
+    """Else a copy is given up for one that nobody compared."""
+    store = S3Store(S3Options("lab", checksum=checksum))
+    store.adapt(known)
+    assert store.checking == told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 
 from lobsterdv import locks
 from lobsterdv.errors import Busy, LobsterError, Refused, RemoteError, WouldOverwrite
+from lobsterdv.formats import manifest as manifest_format
 from lobsterdv.ops import drop as drop_module
 from lobsterdv.ops.locate import locate
 from lobsterdv.project import open_project
+from lobsterdv.stores.capabilities import Checking
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, error_of, settle
@@ -128,9 +131,11 @@ def test_a_remote_with_half_an_object(lab_: Lab, tmp_path: Path) -> None:
     assert isinstance(error, Refused) and error.code == "not-held"
 
 
-def rot(folder: Path) -> None:
-    """Every object has other bytes, as many as before, and its old times."""
-    for path in [p for p in (folder / "objects").rglob("*") if p.is_file()]:
+def rot(folder: Path, kind: str = "objects") -> None:
+    """Everything of a kind has other bytes, as many as before, and its old times."""
+    found = [p for p in (folder / kind).rglob("*") if p.is_file()]
+    assert found
+    for path in found:
         stat = path.stat()
         path.chmod(0o644)
         path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
@@ -143,6 +148,82 @@ def test_a_remote_that_rotted(lab_: Lab, tmp_path: Path) -> None:
     for name in ("run", "one"):
         error = refusal(lab_, name)
         assert isinstance(error, Refused) and error.code == "damaged-there"
+
+
+@pytest.mark.parametrize("kind", ["catalog", "manifests", "segments"])
+def test_a_remote_whose_documents_rotted(lab: Lab, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The objects are whole, and this machine keeps good copies of what names them: only others cannot pull."""
+    monkeypatch.setattr(manifest_format, "INLINE_ROWS", 10)
+    monkeypatch.setattr(manifest_format, "_CUT_MASK", 3)
+    share(lab, tmp_path / "store")
+    version(lab, "run", {f"{n:03}": f"file {n}".encode() * 9 for n in range(60)})
+    lab.push()
+    rot(tmp_path / "store", kind)
+    error = refusal(lab, "run")
+    assert isinstance(error, Refused) and error.code == "damaged-there"
+
+
+class Careless(MemoryStore):
+    """A server that damages the first object on its way in, and tells back whatever checksum came along."""
+
+    def __init__(self, checking: Checking) -> None:
+        super().__init__()
+        self._checking = checking
+        self._sent: dict[str, int] = {}
+
+    @property
+    def checking(self) -> Checking:
+        return self._checking
+
+    def crc32(self, key: str) -> int:
+        return self._sent[key]
+
+    def put(self, key: str, data: bytes | memoryview, *, if_absent: bool = False) -> bool:
+        is_first = not self._sent
+        if key.startswith("objects/"):
+            self._sent[key] = zlib.crc32(data)
+            if is_first:
+                data = bytes([data[0] ^ 1]) + bytes(data[1:])
+        return super().put(key, data, if_absent=if_absent)
+
+
+@pytest.mark.parametrize("checking", ["", "taken", "refused"])
+def test_a_server_that_did_not_verify_vouches_for_nothing(lab: Lab, tmp_path: Path, checking: Checking) -> None:
+    """Its etag is that of what this machine sent, and its checksum the one that was sent; its bytes are others."""
+    share(lab, tmp_path / "store")
+    lab.use(Careless(checking))
+    version(lab, "one", ONE)
+    lab.push()
+    for _ in range(2):
+        error = refusal(lab, "one")
+        assert isinstance(error, Refused) and error.code == "damaged-there"
+
+
+class Counting(MemoryStore):
+    """A server that verifies, and notes what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_keys: list[str] = []
+
+    def read(self, key: str, *, start: int, length: int) -> bytes:
+        self.read_keys.append(key)
+        return super().read(key, start=start, length=length)
+
+
+def test_no_object_is_read_of_a_server_that_verifies(lab: Lab, tmp_path: Path) -> None:
+    """Of what this machine sent its etag is enough, of what another did its checksum."""
+    share(lab, tmp_path / "store")
+    store = Counting()
+    lab.use(store)
+    version(lab, "one", os.urandom(300_000))
+    lab.push("one")
+    dropped(lab, "one")
+    lab.pull("one")
+    lab.project.index.write(lambda connection: connection.execute("delete from verified"))
+    store.read_keys.clear()
+    dropped(lab, "one")
+    assert store.read_keys == []
 
 
 def test_what_was_read_is_not_read_again(lab_: Lab, tmp_path: Path) -> None:
@@ -197,7 +278,9 @@ def test_every_object_is_asked_for_in_this_run(lab: Lab, tmp_path: Path) -> None
     assert {key.split("/")[0] for key in keys} >= {"objects", "manifests", "catalog"}
     store.calls.clear()
     dropped(lab, "run")
-    assert keys <= {call.key for call in store.calls if call.verb == "head"}
+    asked = {verb: {call.key for call in store.calls if call.verb == verb} for verb in ("head", "read_whole")}
+    documents = {key for key in keys if not key.startswith("objects/")}
+    assert documents <= asked["read_whole"] and keys - documents <= asked["head"]
 
 
 def test_a_remote_that_cannot_be_asked(lab_: Lab, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from lobsterdv.blobs.grace import GRACE_S
 from lobsterdv.errors import Forgotten, MissingContent, Refused, UsageError
+from lobsterdv.formats.pointer import parse_pointer
 from lobsterdv.ops.forget import ForgetReport, forget
 from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
 from lobsterdv.ops.streaming import open_stream
 from lobsterdv.ops.verify import verify_remote
+from lobsterdv.project import open_project
 from lobsterdv.stores.memory import MemoryStore
 from tests.damage.oracle import check_cache
 from tests.ops.lab import Lab
@@ -209,3 +211,96 @@ def test_a_version_that_is_only_missing_is_not_called_forgotten(shared: Lab, sto
     shared.lose_cache()
     shared.use(store)
     assert [type(error) for error in fetch_failures(shared, "v1")] == [MissingContent]
+
+
+# Others on this machine
+
+
+def another(lab: Lab, kind: str, tmp_path: Path) -> Lab:
+    """A worktree, a clone or another project; all have the version at v1, and one cache."""
+    folder, cache = tmp_path / kind, str(tmp_path / "cache")
+    if kind == "worktree":
+        lab.git("worktree", "add", "-q", "--detach", str(folder), "v1")
+        return Lab(folder, lab.env, open_project(folder, environment=lab.env))
+    lab.reopen(LOBSTERDV_CACHE_DIR=cache).fetch("d", rev="v1")
+    lab.fetch("d")
+    if kind == "clone":
+        other = lab.clone(folder)
+        other.git("checkout", "-q", "v1")
+        other.pull("d")
+    else:
+        other = Lab.create(folder, home=tmp_path / "home").reopen(LOBSTERDV_CACHE_DIR=cache)
+        other.version("copy", {"hers": SECRET, "common": COMMON, "small": "1"}, "the same, never pushed", tag="v1")
+    return other
+
+
+@pytest.mark.parametrize("kind", ["worktree", "clone", "project"])
+def test_what_others_on_this_machine_are_at_is_refused(
+    shared: Lab, store: MemoryStore, tmp_path: Path, kind: str
+) -> None:
+    """Their only cached copy would go with it; and nothing is written before that is known."""
+    other = another(shared, kind, tmp_path)
+    try:
+        before = {stat.key: stat.etag for stat in store.list("")}
+        cached = check_cache(shared.project.cache.folder)
+        for yes in (False, True):
+            with pytest.raises(Refused) as refused:
+                away(shared, yes=yes)
+            assert refused.value.code == "forget-elsewhere"
+        assert {stat.key: stat.etag for stat in store.list("")} == before
+        assert check_cache(shared.project.cache.folder) == cached
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("kind", ["clone", "project"])
+def test_a_clones_history_may_name_it_and_another_projects_may_not(
+    shared: Lab, store: MemoryStore, tmp_path: Path, kind: str
+) -> None:
+    """A clone of the same project has the same history; another project's remote may be another, with no copy yet."""
+    other = another(shared, kind, tmp_path)
+    try:
+        if kind == "clone":
+            other.git("checkout", "-q", "main")
+            assert away(shared, yes=True).local_bytes >= len(SECRET)
+            assert SECRET not in check_cache(shared.project.cache.folder).values()
+        else:
+            other.path("copy/hers").unlink()
+            other.version("copy", {"common": COMMON}, "without her")
+            with pytest.raises(Refused) as refused:
+                away(shared, yes=True)
+            assert refused.value.code == "forget-foreign"
+            assert SECRET in check_cache(shared.project.cache.folder).values()
+    finally:
+        other.close()
+
+
+def test_nothing_goes_here_while_a_versions_files_are_not_known(shared: Lab, store: MemoryStore) -> None:
+    """They may be the same files, and these the only copies of them."""
+    shared.version("e", {"also": SECRET, "other": "3"}, "another dataset, never pushed")
+    listing = shared.project.cache.listing_path(shared.pointer("e").digest)
+    hidden = listing.read_bytes()
+    listing.unlink()
+    assert away(shared).unlisted == ["e"]
+    report = away(shared, yes=True)
+    assert (report.local_bytes, report.unlisted) == (0, ["e"])
+    assert SECRET in check_cache(shared.project.cache.folder).values()
+    listing.write_bytes(hidden)
+    report = away(shared, yes=True)
+    assert not report.unlisted and SECRET in check_cache(shared.project.cache.folder).values(), "e needs it"
+
+
+def test_what_the_remote_lists_and_what_was_forgotten_before_is_in_nobodys_way(shared: Lab, store: MemoryStore) -> None:
+    """Else one version that was forgotten, or never fetched, would keep all others here for good."""
+    shared.version("d", {"common": COMMON, "his": b"patient 18 " * 900}, "his", tag="v3")
+    shared.version("d", {"common": COMMON}, "none", tag="v4")
+    shared.path("d/his").unlink()
+    shared.add("d")
+    shared.commit()
+    shared.push()
+    away(shared, yes=True)
+    shared.project.cache.listing_path(
+        parse_pointer(shared.git("show", "v2:d.ldv.yaml").encode(), what="").digest
+    ).unlink()
+    report = forget(shared.project, "d", rev="v3", reason="he too", yes=True, observer=shared.observe)
+    assert not report.unlisted and report.local_bytes >= 9900

@@ -11,7 +11,9 @@ import pytest
 
 from lobsterdv.blobs.remote_lock import RemoteLock
 from lobsterdv.errors import Busy, Denied, Refused
+from lobsterdv.index.pushed import load_all_pushed, save_pushed
 from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
+from lobsterdv.ops.verify import verify_remote
 from lobsterdv.stores.base import Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
@@ -349,18 +351,41 @@ def test_a_list_that_leaves_out_a_record_ends_it(lab: Lab, store: WatchedStore, 
         assert refused.value.code == "list", "by what this machine knows, or by the last mark"
 
 
-def test_many_records_that_are_gone_end_it(lab: Lab, store: WatchedStore, years: Years) -> None:
-    for name in "abcd":
-        lab.write(name, name.encode())
-    lab.add(*"abcd")
+@pytest.mark.parametrize("how", ["repaired", "pushed anew", "given up"])
+def test_a_record_that_is_gone_ends_it_until_it_is_repaired_or_given_up(
+    lab: Lab, store: WatchedStore, years: Years, how: str
+) -> None:
+    """One of many, lost by rot: its objects look like garbage, and whoever has the version can restore it."""
+    for name in "abcdefghijkl":
+        lab.write(name, name.encode() * 5000)
+    lab.add(*"abcdefghijkl")
     lab.commit()
     lab.push()
     collect(lab)
     store.delete(store.keys("catalog/")[0])
-    lab.project.index.write(lambda connection: connection.execute("delete from pushed"))
-    with pytest.raises(Refused) as refused:
-        collect(lab)
-    assert refused.value.code == "lost"
+    known = load_all_pushed(lab.project.index)
+    if how == "pushed anew":  # by somebody of whom this machine knows nothing
+        lab.project.index.write(lambda connection: connection.execute("delete from pushed"))
+    before = store.keys()
+    for verb in (look, collect):
+        with pytest.raises(Refused) as refused:
+            verb(lab)
+        assert refused.value.code == "lost" and store.keys() == before
+    if how == "repaired":
+        verify_remote(lab.project, everything=True, repair=True, observer=lab.observe)
+        assert collect(lab).lost == 0, "the version is known to have another record"
+        return
+    years.pass_days(0.1)
+    if how == "pushed anew":
+        lab.push()
+        with pytest.raises(Refused):
+            collect(lab)
+    assert collect(lab, accept_lost=True).lost == 1
+    assert collect(lab).lost == 0, "from then on"
+    if how == "pushed anew":
+        for shelf, row in known:
+            save_pushed(lab.project.index, shelf, [row])
+        assert collect(lab).lost == 0, "by what another machine knows, too"
 
 
 def test_what_was_touched_since_the_first_mark_is_spared(lab: Lab, store: WatchedStore, years: Years) -> None:

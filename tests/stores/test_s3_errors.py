@@ -166,6 +166,20 @@ def test_conflicts_damage_and_throttling_are_tried_again() -> None:
         assert [request.body for request in server.seen] == [b"body", b"body"]
 
 
+@pytest.mark.parametrize(
+    "code", ["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest"]
+)
+def test_damage_on_the_way_does_not_switch_checksums_off(code: str) -> None:
+    """MinIO names the checksum in its message, as a server does that does not know any."""
+    damaged = error(400, code, "The provided 'x-amz-checksum' header does not match what was computed.")
+    with (
+        canned(damaged, Answer(headers=WRITTEN)) as server,
+        store_at(server.url, S3Options(attempts=3)) as store,
+    ):
+        store.put("k", b"body")
+    assert [bool(request.headers["x-amz-checksum-crc32"]) for request in server.seen] == [True, True]
+
+
 def test_the_attempts_have_an_end() -> None:
     with canned(error(500, "InternalError")) as server, store_at(server.url, S3Options(attempts=3)) as store:
         assert isinstance(failure(write, store), Unreachable)
