@@ -22,7 +22,7 @@ from lobsterdv import durable, temps
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake, Kept
 from lobsterdv.digest import Hasher
-from lobsterdv.errors import Busy, ChangedMeanwhile, LocalIOError, Refused
+from lobsterdv.errors import Busy, ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
 from lobsterdv.signature import signature_of
 from lobsterdv.space import existing
 
@@ -127,6 +127,10 @@ def _exchange(cache: Cache, descriptor: int, source: Path, kept: Kept, mode: int
     """The cache has these bytes, verified, in a file of its own: give that one the user's name, in one step."""
     now = signature_of(os.fstat(descriptor))  # its second name is gone again, which changes the ctime alone
     is_shared = False
+    try:
+        cache.prove(kept.digest, name=source.name)  # by its bytes: the good ones at hand are given up for them
+    except (CorruptContent, MissingContent):
+        raise _Changed from None  # it is set aside: the next try makes this file the cache's own
     cached = cache.plain_path(kept.digest)
     try:
         temps.drop_links(cache.temps, cached.lstat())  # what a killed process left

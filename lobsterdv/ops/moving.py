@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lobsterdv import durable
-from lobsterdv.errors import LobsterError, NotTracked, Refused
+from lobsterdv.errors import ContentError, LobsterError, NotTracked, Refused
 from lobsterdv.events import Observer
 from lobsterdv.formats.pointer import encode_pointer
 from lobsterdv.index.rows import SeenFile
@@ -26,7 +26,7 @@ from lobsterdv.ops.datasets import (
 )
 from lobsterdv.ops.exchange import remove_paths
 from lobsterdv.ops.gitfiles import ignore_dataset, stage, unignore_dataset
-from lobsterdv.ops.plan import make_plan
+from lobsterdv.ops.plan import Plan, make_plan
 from lobsterdv.ops.setting_aside import set_aside
 from lobsterdv.ops.using import uses_cache
 from lobsterdv.paths import SafeRelPath, safe_path
@@ -155,7 +155,7 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
     plan = make_plan(project, dataset.path, [], is_directory=pointer.is_directory)
     place = plan.place
     forget_seen(project.index, str(place))
-    if plan.unsaved:
+    if plan.unsaved or not _is_proved(project, plan):
         trash = set_aside(project, dataset.path, "remove --data", now=project.now())
         with durable.translating(place):
             carry(place, trash)
@@ -172,3 +172,13 @@ def _remove_data(project: Project, dataset: Dataset) -> Path | None:
             guard.require("")
             place.unlink()
     return None
+
+
+def _is_proved(project: Project, plan: Plan) -> bool:
+    """Whether the cache's bytes of all that would be deleted are right. Read: these may be the only good ones."""
+    try:
+        for path, digest in plan.kept.items():
+            project.cache.prove(digest, name=f"{plan.dataset}/{path}".rstrip("/"))
+    except ContentError:
+        return False
+    return True

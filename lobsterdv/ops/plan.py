@@ -36,7 +36,7 @@ class Plan:
 
     ``right`` are files that stay, with what the index shall remember of them. ``unsaved`` hold bytes that
     nobody has kept: they are in the way of ``write`` or ``remove``. ``met`` is what lay where something is to be
-    written, removed or changed.
+    written, removed or changed. ``kept`` are digests of files in the way that the cache has, by their names.
     """
 
     dataset: str
@@ -48,6 +48,7 @@ class Plan:
     chmod: list[Entry] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
     met: Finds = field(default_factory=Finds)
+    kept: dict[str, Digest] = field(default_factory=dict)
     right: SeenTable = field(default_factory=SeenTable)
     memory: Seen | None = None
     read_any: bool = False
@@ -118,6 +119,7 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
     # The index knows these bytes, but a cache that lost them would make this their only copy.
     lost = set(project.cache.missing(vouched.values()))
     plan.unsaved.extend(path for path, digest in vouched.items() if digest in lost)
+    plan.kept = vouched
     return plan
 
 
@@ -170,7 +172,7 @@ def _state(
     project: Project, plan: Plan, item: Found, entry: Entry | None, vouched: dict[str, Digest]
 ) -> tuple[str, Signature]:
     """``right``, ``mode`` (only the executable bit differs), ``saved`` or ``unsaved``, and the signature with which it
-    is so. Saved only by what the index says, it is in ``vouched`` too."""
+    is so. Saved by what the index or a name in the cache says, it is in ``vouched`` too."""
     signature = item.signature
     if item.type is EntryType.FOLDER:
         return ("right" if entry is not None and entry.type is EntryType.FOLDER else "saved"), signature
@@ -195,7 +197,7 @@ def _state(
     if entry is not None and entry.digest == known.digest:
         plan.right[item.path] = known
         return "right" if entry.type is item.type else "mode", signature
-    if read is None and item.signature.size:
+    if saved and item.signature.size:
         vouched[item.path] = known.digest
     return "saved" if saved else "unsaved", signature
 

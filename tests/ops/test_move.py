@@ -21,7 +21,7 @@ from lobsterdv.manager import DataManager
 from lobsterdv.ops.unprotect import unprotect
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache, restore_from_cache
-from tests.ops.lab import Lab, checked, error_of, settle
+from tests.ops.lab import Lab, checked, error_of, rot_silently, settle
 from tests.ops.watching import opened_below, temps_below
 from tests.properties.trees import picture
 
@@ -117,6 +117,16 @@ def test_a_damaged_copy_in_the_cache_never_replaces_the_user_s(lab: Lab) -> None
     bad = cached(lab, "f.bin")
     bad.chmod(0o644)
     bad.write_bytes(b"2" * LARGE)
+    assert lab.add("f.bin", move=True).added[0].moved_files == 1
+    assert lab.read("f.bin") == b"1" * LARGE and is_shared(lab, "f.bin")
+    check_cache(lab.project.cache.folder)
+
+
+def test_a_copy_that_rotted_unseen_never_replaces_the_user_s(lab: Lab) -> None:
+    """Its stat is that of its last verification; the user's file was hashed just now."""
+    lab.write("f.bin", b"1" * LARGE)
+    lab.add("f.bin")
+    rot_silently(lab, "f.bin", b"2" * LARGE)
     assert lab.add("f.bin", move=True).added[0].moved_files == 1
     assert lab.read("f.bin") == b"1" * LARGE and is_shared(lab, "f.bin")
     check_cache(lab.project.cache.folder)

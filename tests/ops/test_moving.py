@@ -10,7 +10,7 @@ import pytest
 from lobsterdv.errors import NotTracked, Refused
 from lobsterdv.events import silent
 from lobsterdv.ops.moving import MoveReport, RemoveReport, move, remove
-from tests.ops.lab import Lab, error_of
+from tests.ops.lab import Lab, error_of, rot_silently
 from tests.ops.watching import opened_below, tree
 
 
@@ -133,6 +133,16 @@ def test_unsaved_data_goes_to_the_trash(run: Lab) -> None:
 def test_data_whose_bytes_the_cache_lost_goes_to_the_trash(run: Lab) -> None:
     """The pointer names it, status calls it clean, and the only copy is the one about to be deleted."""
     shutil.rmtree(run.project.cache.folder / "files")
+    report = removed(run, "one", data=True)
+    assert Path(report.trash["one"]).read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_data_whose_bytes_rotted_in_the_cache_goes_to_the_trash(run: Lab, touched: bool) -> None:
+    """The cache has a file of that name, verified lately by its stat; the only good bytes are the user's."""
+    rot_silently(run, "one", b"x")
+    if touched:
+        run.path("one").touch()
     report = removed(run, "one", data=True)
     assert Path(report.trash["one"]).read_bytes() == b"1"
 
