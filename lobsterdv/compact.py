@@ -145,6 +145,14 @@ def remaining(count: int, drop: Iterable[int]) -> Iterator[slice]:
         yield slice(start, count)
 
 
+def heads_of(digests: bytes) -> array[int]:
+    """The first four bytes of each digest as a number; they ascend where the digests do."""
+    heads = array("I", digests)[:: DIGEST_BYTES // 4]
+    if sys.byteorder == "little":
+        heads.byteswap()
+    return heads
+
+
 class DigestIndex:
     """Finds a digest among many: 8 bytes a digest (4 when they are sorted) and a microsecond a look-up, where a dict
     takes 200 bytes."""
@@ -152,9 +160,7 @@ class DigestIndex:
     __slots__ = ("_digests", "_heads", "_order")
 
     def __init__(self, digests: bytes, *, is_sorted: bool = False) -> None:
-        heads = array("I", digests)[:: DIGEST_BYTES // 4]
-        if sys.byteorder == "little":
-            heads.byteswap()
+        heads = heads_of(digests)
         self._digests = digests
         self._order: Sequence[int] = range(len(heads))
         if not is_sorted:

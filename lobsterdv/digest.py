@@ -123,8 +123,12 @@ def listing_digest(encoded: bytes) -> Digest:
 
 
 def digest_of_file(path: Path) -> Digest:
-    """The BLAKE3 of a whole file, read through the page cache by all cores. Raises OSError."""
-    return Digest(blake3(max_threads=blake3.AUTO).update_mmap(path).digest())
+    """The BLAKE3 of a whole file. Raises OSError."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    with path.open("rb", buffering=0) as file:
+        for view in windows(file.fileno()):
+            hasher.update(view)
+    return Digest(hasher.digest())
 
 
 Checksum: Final = xxhash.xxh3_128

@@ -223,15 +223,22 @@ def _run(
     command = ["git", *args]
     calls.append(command[1])
     try:
-        done = subprocess.run(
-            command, cwd=folder, input=stdin, capture_output=True, check=False, env={**environment, "LC_ALL": "C"}
-        )
+        process = subprocess.Popen(
+            command, cwd=folder, env={**environment, "LC_ALL": "C"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise GitFailed("git", "git is not installed" if folder.is_dir() else f"no folder {folder}") from error
-    if done.returncode not in accept:
-        detail = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+    with process:
+        try:
+            out, err = process.communicate(stdin)
+        except BaseException:
+            process.terminate()  # it takes its lock files away; killed, as subprocess.run does, it would not
+            raise
+    if process.returncode not in accept:
+        detail = err.decode(errors="replace").strip() or f"exit status {process.returncode}"
         raise GitFailed(" ".join(command[:2]), detail.replace("\n", "; ")[:500])
-    return done.stdout
+    return out
 
 
 def _changes(fields: Iterable[str]) -> Iterator[Change]:

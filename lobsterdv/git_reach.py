@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import Final
 
+from lobsterdv.errors import GitFailed
 from lobsterdv.git import Git
 
-_NOTES: Final = ("*_HEAD", "HEAD", "BISECT_*", "rebase-merge/*", "rebase-apply/*", "sequencer/*")
-_NOTE_BYTES: Final = 1 << 20
-_HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+_NOTES: Final = ("*_HEAD", "*_AUTOSTASH", "HEAD", "BISECT_*", "rebase-merge/*", "rebase-apply/*", "sequencer/*")
+_HEX: Final = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 
 
 def reachable(git: Git, pattern: str) -> dict[str, str]:
@@ -47,10 +47,17 @@ def worktrees(git: Git) -> list[Path]:
 
 
 def _noted(common_dir: Path) -> list[str]:
-    """The commits that git notes outside of refs, in every worktree. Some may not exist any more."""
-    found: dict[str, None] = {}
+    """The commits that git notes outside of refs, in every worktree. Some may not exist any more. Raises GitFailed for
+    a note that cannot be read; one that goes meanwhile is of an operation that ended, in refs and reflogs."""
+    found: dict[bytes, None] = {}
     for folder in [common_dir, *common_dir.glob("worktrees/*")]:
-        for path in [p for name in _NOTES for p in folder.glob(name)]:
-            if path.is_file() and path.stat().st_size < _NOTE_BYTES:
-                found.update(dict.fromkeys(_HEX.findall(path.read_text(errors="replace"))))
-    return [*found]
+        for path in [p for name in _NOTES for p in folder.glob(name) if p.is_file()]:
+            try:
+                with path.open("rb") as lines:  # FETCH_HEAD has a line a branch, patches may be long
+                    for line in lines:
+                        found.update(dict.fromkeys(_HEX.findall(line)))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise GitFailed("reading what git notes", f"{path}: {error.strerror}") from error
+    return [commit.decode() for commit in found]

@@ -100,27 +100,29 @@ def safe_link(path: SafeRelPath, target: str) -> str:
     return target
 
 
-def folding_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs that a file system which folds case or Unicode forms would take for one name.
+def folding_collisions(paths: Iterable[str], *, case: bool = True) -> list[tuple[str, str]]:
+    """Pairs that a file system which folds case or Unicode forms would take for one name; without ``case`` one that
+    folds forms alone.
 
     ``A/x`` and ``a/y`` share a folder there, which loses nothing; ``A`` and ``a/y`` are a pair. Goes through
     ``paths``, which do not repeat, up to three times; remembers only those that folding changes.
     """
     names = paths if isinstance(paths, Sequence) else list(paths)
+    fold = _folded if case else _composed
     folders = _folders(names)
-    changed = {folded for name in names if (folded := _folded(name)) != name}
-    spellings = {folded for folder in folders if (folded := _folded(folder)) != folder}
+    changed = {folded for name in names if (folded := fold(name)) != name}
+    spellings = {folded for folder in folders if (folded := fold(folder)) != folder}
     if not changed and not spellings:
         return []
     first: dict[str, str] = {}
     pairs: list[tuple[str, str]] = []
-    interesting = changed | {_folded(folder) for folder in folders}
+    interesting = changed | {fold(folder) for folder in folders}
     for name in names:
-        folded = _folded(name)
+        folded = fold(name)
         if folded in interesting and first.setdefault(folded, name) != name:
             pairs.append((first[folded], name))
     for folder, below in folders.items():
-        if (leaf := first.get(_folded(folder))) is not None:
+        if (leaf := first.get(fold(folder))) is not None:
             pairs.append((leaf, below))
     return pairs
 
@@ -140,6 +142,10 @@ def _folded(path: str) -> str:
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _composed(path: str) -> str:
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 def _why(text: str) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lobsterdv.blobs.cache import Cache
+from lobsterdv.documents import read_document
 from lobsterdv.errors import NotAProject
 from lobsterdv.events import Observer, silent
 from lobsterdv.formats.aws_config import profile_settings
 from lobsterdv.formats.config import Config, Layer, Remote, environment_layer, merge, parse_config, with_profiles
 from lobsterdv.formats.settings import EMBEDDED, check_remote_value
-from lobsterdv.formats.yamlio import Value
+from lobsterdv.formats.yamlio import MAX_BYTES, Value
 from lobsterdv.git import Git
 from lobsterdv.index.database import Index
 from lobsterdv.index.ledger import IndexLedger
@@ -33,10 +34,10 @@ def open_project(
     observer: Observer = silent,
     flags: Layer | None = None,
 ) -> Project:
-    """The project that ``folder`` is in. Raises NoGit, NotAProject, ConfigError, FormatError."""
+    """The project that ``folder`` is in. Raises NoGit, NotAProject, ConfigError, FormatError, Refused."""
     variables = dict(os.environ if environment is None else environment)
     git = Git.find(folder, environment=variables)
-    if not (git.root / CONFIG_NAME).is_file():
+    if not os.path.lexists(git.root / CONFIG_NAME):
         raise NotAProject(str(folder))
     return wire(git, variables, observer=observer, flags=flags)
 
@@ -76,7 +77,9 @@ def load_config(root: Path, state: Path, variables: Mapping[str, str], flags: La
         (state / "config.yaml", "private"),
     ):
         try:
-            layers.append(parse_config(path.read_bytes(), scope, source=str(path)))  # type: ignore[arg-type]
+            # What a repository brings may be a link to anything; one's own files may be links (dotfiles).
+            data = read_document(path, MAX_BYTES, name=CONFIG_NAME) if scope == "tracked" else path.read_bytes()
+            layers.append(parse_config(data, scope, source=str(path)))  # type: ignore[arg-type]
         except FileNotFoundError:
             continue
     layers.append(environment_layer(variables))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from lobsterdv.errors import UsageError
@@ -32,17 +33,34 @@ def run_command(words: Sequence[str], *, folder: Path, environment: Mapping[str,
     """Run a command in ``folder`` with this process's terminal; its exit status, 128 and the number for a signal. With
     ``to_stderr`` what it prints goes there.
 
-    Ctrl-C goes to the command, which decides; what it makes of it is the status. One word with blanks in it is a shell
+    Ctrl-C, and what else asks this process to end, goes to the command, which decides; what it makes of it is the
+    status. One word with blanks in it is a shell
     line. Raises UsageError when there is no such program.
     """
     argv = ["/bin/sh", "-c", words[0]] if is_shell_line(words) else list(words)
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, which no child inherits
+    started: list[subprocess.Popen[bytes]] = []
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        for process in started:
+            process.send_signal(number)
+
+    # Handlers, which no child inherits. Ctrl-C reaches the command by itself.
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if callable(signal.getsignal(number)):  # else it is ignored, or ends us on the spot
+            before[number] = signal.signal(number, pass_on)
     try:
-        status = subprocess.Popen(argv, cwd=folder, env=dict(environment), stdout=2 if to_stderr else None).wait()
+        started += [subprocess.Popen(argv, cwd=folder, env=dict(environment), stdout=2 if to_stderr else None)]
+        for late in asked:  # while it was being started
+            started[0].send_signal(late)
+        status = started[0].wait()
     except (FileNotFoundError, PermissionError) as error:
         raise UsageError(f"{words[0]} cannot be run: {error.strerror}") from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return status if status >= 0 else 128 - status
 
 

@@ -98,12 +98,12 @@ def _temps(folder: Path) -> Iterator[tuple[os.DirEntry[str], re.Match[str]]]:
 
 @functools.cache
 def node() -> str:
-    """This machine's name, as it stands in names of temps."""
+    """This machine's name as it stands in the names of temps: without ``-``."""
     return re.sub(r"[^A-Za-z0-9._]", "_", os.uname().nodename)[:64]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine is there; 0 is nobody."""
+    """Whether a process of this machine runs; 0 is none."""
     if pid == 0:
         return False
     try:

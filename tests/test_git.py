@@ -4,6 +4,7 @@ pays for more processes than it must."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -271,3 +272,17 @@ def test_a_machine_without_git_is_told(tmp_path: Path) -> None:
     with pytest.raises(GitFailed, match="not installed"):
         Git.find(tmp_path, environment={"PATH": str(tmp_path)})
     assert git_version(environment=os.environ)[0].isdigit()
+
+
+def test_an_interrupted_git_is_asked_to_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, it would leave `.git/index.lock`, and every git command would fail until somebody removes that."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def communicate(process: subprocess.Popen[bytes], given: bytes) -> None:
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
+    with pytest.raises(KeyboardInterrupt):
+        repository.git.ask("cat-file", "--batch")  # which waits for more to read
+    assert [process.returncode for process in started] == [-signal.SIGTERM]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from lobsterdv.errors import (
     UsageError,
     WouldOverwrite,
 )
+from lobsterdv.ops import replacing
 from lobsterdv.stores.memory import MemoryStore
 from tests.anndata_.samples import small_anndata
 from tests.ops.lab import Lab
@@ -184,6 +187,71 @@ def test_save_replaces_in_one_step_and_keeps_unsaved_work(lab: Lab, dm: DataMana
     trash = [p.read_text() for p in (dm._project.state / "trash").rglob("t.csv")]
     assert trash == ["unsaved by hand"]
     assert temps_below(lab.root) == []
+
+
+def test_save_over_a_folder_keeps_what_no_version_has(lab: Lab, dm: DataManager, tmp_path: Path) -> None:
+    """Files that `.lobsterdvignore` leaves out are nowhere else: they went with the old folder."""
+    lab.write("run/a", "1")
+    lab.write("run/.DS_Store", "of a file browser")
+    dm.add("run")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").write_text("2")
+    dm.save(tmp_path / "out", "run")
+    assert not list((dm._project.state / "trash").rglob("*")), "all of it was kept"
+    lab.write("run/.lobsterdvignore", "*.log\n")
+    lab.write("run/today.log", "the only copy")
+    dm.add("run")
+    dm.save(tmp_path / "out", "run")
+    assert [p.read_text() for p in (dm._project.state / "trash").rglob("today.log")] == ["the only copy"]
+    assert lab.read("run/a") == b"2" and not lab.path("run/today.log").exists()
+    assert temps_below(lab.root) == []
+
+
+@pytest.mark.parametrize("name", ["t.csv", "run/a"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_edit_during_a_save_is_not_lost(
+    lab: Lab, dm: DataManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fails: bool
+) -> None:
+    """After the last look, and before the new data has its place: the edit is in the trash, or still in its place."""
+    lab.write(name, "old")
+    target = name.partition("/")[0]
+    dm.add(target)
+    made = tmp_path / target
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("new")
+    real = replacing.make_plan
+
+    def edit_then(*args: Any, **options: Any) -> Any:
+        plan = real(*args, **options)
+        with lab.path(name).open("r+") as file:  # in place, through a name that was open before
+            file.write("edited since")
+        return plan
+
+    def no_trash(*args: object, **options: object) -> Path:
+        raise LocalIOError("trash", "the disk is full", errno.ENOSPC)
+
+    monkeypatch.setattr(replacing, "make_plan", edit_then)
+    if fails:
+        monkeypatch.setattr(replacing, "set_aside", no_trash)
+        with pytest.raises(LocalIOError, match="full"):
+            dm.save(made, target)
+        assert lab.read(name) == b"edited since"
+    else:
+        dm.save(made, target)
+        found = [p.read_text() for p in (dm._project.state / "trash").rglob(Path(name).name) if p.is_file()]
+        assert (found, lab.read(name)) == (["edited since"], b"new")
+    assert temps_below(lab.root) == []
+
+
+def test_save_a_folder_over_a_file_and_back(lab: Lab, dm: DataManager, tmp_path: Path) -> None:
+    lab.write("x", "old")
+    dm.add("x")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/a").write_text("1")
+    dm.save(tmp_path / "x", "x")
+    assert lab.read("x/a") == b"1"
+    dm.save(tmp_path / "x/a", "x")
+    assert lab.read("x") == b"1"
 
 
 def test_a_failed_save_leaves_everything(lab: Lab, dm: DataManager) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -27,6 +28,7 @@ from lobsterdv.blobs.packs import Packs
 from lobsterdv.digest import Checksum, Digest, Digests, Hasher, checksum_of, digest_of, hash_descriptor, listing_digest
 from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.listing import Listing, parse_listing
+from lobsterdv.reading import windows
 from lobsterdv.signature import Signature, signature_of
 
 TRUST_SECONDS: Final = 30 * 86400
@@ -171,26 +173,22 @@ class Cache:
         path = self.plain_path(digest)
         if not path.is_file():
             data = self.read_small(digest, name=name)
-            _write_all(target, data)
+            copying.write_all(target, data)
             return len(data), checksum_of(data)
         source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             info = os.fstat(source)
             size = info.st_size
             known = self.ledger.look_up(digest.hex())
-            if reflink and copying.clone(source, target):
-                self.verified_path(digest, name=name)
-                known = self.ledger.look_up(digest.hex())
-                return size, known[1] if known else hash_descriptor(target)[1]
             if known and known[0] == signature_of(info):
                 sums = Checksum()
-                copying.copy(source, target, size, seen=sums.update, progress=progress)
+                _carry(source, target, size, sums.update, progress, reflink=reflink)
                 if sums.digest() == known[1]:
                     return size, known[1]
                 actual, checksum, _ = hash_descriptor(target)
             else:
                 hasher = Hasher()
-                copying.copy(source, target, size, seen=hasher.update, progress=progress)
+                _carry(source, target, size, hasher.update, progress, reflink=reflink)
                 actual, checksum = hasher.digest(), hasher.checksum()
         finally:
             os.close(source)
@@ -200,15 +198,17 @@ class Cache:
 
     def quarantine(self, digest: Digest, actual: Digest, *, name: str) -> CorruptContent:
         """Move a damaged plain file aside, so that it counts as missing; returns the error to raise."""
-        folder = self.folder / "quarantine"
-        durable.make_folder(folder)
-        with durable.translating(folder):
-            try:
-                self.plain_path(digest).rename(folder / f"{digest.hex()}.{os.urandom(4).hex()}")
-                durable.sync_folder(folder)
-            except FileNotFoundError:
-                pass
+        self._set_aside(self.plain_path(digest), digest.hex())
         return CorruptContent(name, "the cache", str(digest), str(actual))
+
+    def _set_aside(self, path: Path, name: str) -> None:
+        """Into the quarantine, unless another process was faster."""
+        folder = self.folder / "quarantine"
+        with durable.translating(folder):
+            durable.make_folder(folder)
+            with suppress(FileNotFoundError):
+                path.rename(folder / f"{name}.{os.urandom(4).hex()}")
+                durable.sync_folder(folder)
 
     def put_listing(self, digest: Digest, encoded: bytes) -> None:
         """Keep an encoded listing whose digest the caller computed."""
@@ -230,9 +230,7 @@ class Cache:
         except FileNotFoundError:
             raise MissingContent(f"the listing of {name}", str(digest), "the cache") from None
         if (actual := listing_digest(encoded)) != digest:
-            folder = self.folder / "quarantine"
-            durable.make_folder(folder)
-            path.rename(folder / f"listing.{digest.hex()}.{os.urandom(4).hex()}")
+            self._set_aside(path, f"listing.{digest.hex()}")
             raise CorruptContent(f"the listing of {name}", "the cache", str(digest), str(actual))
         return parse_listing(encoded, what=f"the listing of {name}")
 
@@ -272,7 +270,20 @@ class Cache:
         durable.write(path, data, temps=self.temps)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _carry(
+    source: int,
+    target: int,
+    size: int,
+    seen: Callable[[memoryview], object],
+    progress: Callable[[int], None] | None,
+    *,
+    reflink: bool,
+) -> None:
+    """A clone, which is read then, or a copy: ``seen`` is shown all that the target holds."""
+    if not (reflink and copying.clone(source, target)):
+        copying.copy(source, target, size, seen=seen, progress=progress)
+        return
+    for view in windows(target):
+        seen(view)
+        if progress:
+            progress(len(view))

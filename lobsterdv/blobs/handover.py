@@ -89,9 +89,9 @@ def _try(cache: Cache, intake: Intake, source: Path, name: str, progress: Callab
             if not os.path.samestat(temp.lstat(), before):
                 temp.unlink()  # another file had just taken the name; that one is not ours to touch
                 return None
-            os.fchmod(descriptor, _READ_ONLY)
+            os.fchmod(descriptor, _kept(mode))
             kept = _read(descriptor, source, name, progress)
-            if intake.accept_own(kept, temp):
+            if intake.accept_own(kept, temp, _kept(mode)):
                 return HandedOver(kept, True, mode)
             return _exchange(cache, descriptor, source, kept, mode)
         except BaseException as error:
@@ -130,6 +130,8 @@ def _exchange(cache: Cache, descriptor: int, source: Path, kept: Kept, mode: int
     cached = cache.plain_path(kept.digest)
     try:
         temps.drop_links(cache.temps, cached.lstat())  # what a killed process left
+        if stat_module.S_IMODE(cached.lstat().st_mode) != _kept(mode):  # others would read more, or less, than before
+            raise PermissionError(errno.EPERM, "the cache's file has other readers", str(cached))
         other = durable.link_temp(cached, cache.temps)
         try:
             if other.lstat().st_nlink == 2:  # nobody else's: files keep their times, tools compare them
@@ -142,9 +144,14 @@ def _exchange(cache: Cache, descriptor: int, source: Path, kept: Kept, mode: int
         finally:
             other.unlink(missing_ok=True)
             cache.relinked(kept.digest)
-    except (OSError, LocalIOError):  # too many names, or another mount of the same disk: both files stay
+    except (OSError, LocalIOError):  # or too many names, or another mount of the same disk: both files stay
         os.fchmod(descriptor, mode)
     return HandedOver(kept._replace(signature=signature_of(source.lstat())), is_shared, mode)
+
+
+def _kept(mode: int) -> int:
+    """The mode of a file that is the cache's: read-only, for those who could read it before."""
+    return mode & _READ_ONLY | stat_module.S_IRUSR
 
 
 def _shared_already(

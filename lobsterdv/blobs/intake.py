@@ -185,15 +185,15 @@ class Intake:
             os.close(descriptor)
         return Kept(digest, size, checksum, signature)
 
-    def accept_own(self, kept: Kept, temp: Path) -> bool:
+    def accept_own(self, kept: Kept, temp: Path, mode: int) -> bool:
         """As ``accept``, for a temp that is a second name of a user's file: of equal files only the first is queued,
         so that the others can take its place."""
         with self._lock:
             if any(row[0] == kept.digest for row in self._pending):
                 self.commit()
-            return self.accept(kept.digest, kept.size, kept.checksum, temp)
+            return self.accept(kept.digest, kept.size, kept.checksum, temp, mode=mode)
 
-    def accept(self, digest: Digest, size: int, checksum: bytes, temp: Path) -> bool:
+    def accept(self, digest: Digest, size: int, checksum: bytes, temp: Path, *, mode: int = 0o444) -> bool:
         """Queue a verified temp for publication. A name that exists already keeps its bytes, if they are right: then
         the temp is removed, and False returned."""
         final = self._cache.plain_path(digest)
@@ -201,7 +201,7 @@ class Intake:
             temp.unlink()
             return False
         with self._lock:
-            self._pending.append((digest, durable.Publication(temp, final, 0o444), checksum))
+            self._pending.append((digest, durable.Publication(temp, final, mode), checksum))
             self._pending_bytes += size
             full = self._pending_bytes >= _PENDING_BYTES or len(self._pending) >= _PENDING_FILES
         if full:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,11 @@ from blake3 import blake3
 
 from lobsterdv import durable
 from lobsterdv.blobs.open_files import OpenFiles
+from lobsterdv.blobs.pack_map import PackMap
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, MissingContent
 from lobsterdv.formats.pack import Packed, PackIndex, encode_pack_index, parse_pack_index
+from lobsterdv.linux_sync import begin_sync
 
 SMALL_BYTES: Final = 256 << 10
 """Files of directories below this rest in packs; larger ones are plain files that can be linked and opened."""
@@ -34,6 +37,8 @@ class Packs:
         self._damaged = damaged
         self._indexes: dict[str, PackIndex] = {}
         self._last: PackIndex | None = None  # neighbours in a directory are neighbours in a pack
+        self._map: tuple[dict[str, PackIndex], PackMap] | None = None
+        self._left_to_ask = 0
         self._bad: set[str] = set()
         self._files = OpenFiles()
         self._lock = threading.Lock()
@@ -58,7 +63,8 @@ class Packs:
                         continue  # unreadable: what it held counts as missing, and is fetched or added again
                     if name == f"{index.pack.hex()}.idx":  # else it is another pack's, and worth as little
                         indexes[name] = index
-            self._indexes = indexes
+            if indexes.keys() != self._indexes.keys():
+                self._know(indexes)
             if self._damaged.is_dir():
                 self._bad = {name for name in os.listdir(self._damaged) if "-" in name}
 
@@ -69,12 +75,27 @@ class Packs:
     def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
         """A pack that holds ``digest`` and was not seen to hold it damaged."""
         last = self._last
-        for index in [last, *self._indexes.values()] if last is not None else self._indexes.values():
+        for index in self._candidates(digest) if last is None else chain([last], self._candidates(digest)):
             packed = index.find(digest)
             if packed is not None and (not self._bad or self._note(index, digest) not in self._bad):
                 self._last = index
                 return index, packed
         return None
+
+    def _know(self, indexes: dict[str, PackIndex]) -> None:
+        self._indexes = indexes
+        self._left_to_ask = sum(map(len, indexes.values())) // 5  # about what a map costs
+
+    def _candidates(self, digest: Digest) -> Iterator[PackIndex]:
+        """All packs; once they were asked so often that a map of them had cost less, those that it names."""
+        indexes = self._indexes
+        if self._map is None or self._map[0] is not indexes:
+            self._left_to_ask -= len(indexes)
+            if self._left_to_ask > 0:
+                yield from indexes.values()
+                return
+            self._map = indexes, PackMap(list(indexes.values()))
+        yield from self._map[1].holders(digest)
 
     def missing(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of ``digests`` that no pack holds; for many at once."""
@@ -152,7 +173,7 @@ class Packs:
                     durable.make_folder(self._damaged)
                     (self.folder / name).rename(self._damaged / f"{name}.{os.urandom(4).hex()}")
                 with self._lock:
-                    self._indexes = {known: index for known, index in self._indexes.items() if known != name}
+                    self._know({known: index for known, index in self._indexes.items() if known != name})
                     self._last = None
                 found.append((name, why))
         return found
@@ -214,6 +235,7 @@ class PackWriter:
         self._buffer = bytearray()
         self._packed: list[Packed] = []
         self.size = 0
+        self._written = 0  # of its bytes; the disk has begun with them
 
     def append(self, digest: Digest, data: bytes) -> None:
         """Add one file's bytes, whose digest the caller has just computed from them."""
@@ -258,4 +280,6 @@ class PackWriter:
         with durable.translating(self._temp):
             while view:
                 view = view[os.write(self._fd, view) :]
+            begin_sync(self._fd, self._written, len(self._buffer))
+        self._written += len(self._buffer)
         self._buffer = bytearray()

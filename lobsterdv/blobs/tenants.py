@@ -8,23 +8,20 @@ has no locks nobody is held up: ``gc`` then keeps what is young, and what it wro
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lobsterdv import durable
+from lobsterdv import durable, locks
 from lobsterdv.digest import digest_of
-from lobsterdv.errors import Busy, FormatError
+from lobsterdv.errors import FormatError
+from lobsterdv.events import Observer, silent
 
-WAIT_S = 60.0
-"""How long ``alone`` waits for running verbs to end."""
-_POLL_S: Final = 0.1
+_HOLDER: Final = "another lobsterdv command"
 _NAME_HEX: Final = 32
 
 
@@ -77,13 +74,14 @@ def unregister(cache: Path, git_dir: Path) -> bool:
 
 
 @contextmanager
-def in_use(cache: Path) -> Iterator[None]:
+def in_use(cache: Path, *, wait_s: float | None = None, observer: Observer = silent) -> Iterator[None]:
     """Rely on what the cache holds: nothing is collected meanwhile. Any number of threads and processes at once;
-    waits while a collection removes."""
+    waits while a collection removes. Raises Busy after ``wait_s`` (locks.WAIT_S)."""
     descriptor = _open(cache)
     try:
         if descriptor is not None:
-            _lock(descriptor, fcntl.LOCK_SH)
+            what = f"the cache {cache}"
+            locks.hold(descriptor, shared=True, what=what, holder=_HOLDER, wait_s=wait_s, observer=observer)
         yield
     finally:
         if descriptor is not None:
@@ -91,36 +89,18 @@ def in_use(cache: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(cache: Path, *, wait_s: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Iterator[bool]:
+def alone(cache: Path, *, wait_s: float | None = None, observer: Observer = silent) -> Iterator[bool]:
     """Nobody else relies on the cache. Gives False where the file system has no locks. Raises Busy after ``wait_s``
-    (WAIT_S)."""
+    (locks.WAIT_S) for running verbs to end."""
     descriptor = _open(cache)
+    what = f"the cache {cache}"
     try:
-        yield descriptor is not None and _lock_alone(descriptor, cache, WAIT_S if wait_s is None else wait_s, sleep)
+        yield descriptor is not None and locks.hold(
+            descriptor, shared=False, what=what, holder=_HOLDER, wait_s=wait_s, observer=observer
+        )
     finally:
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _lock_alone(descriptor: int, cache: Path, wait_s: float, sleep: Callable[[float], None]) -> bool:
-    for attempt in range(int(wait_s / _POLL_S) + 1):
-        if attempt:
-            sleep(_POLL_S)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        except OSError:
-            return False
-        return True
-    raise Busy(f"the cache {cache}", "another lobsterdv command")
-
-
-def _lock(descriptor: int, how: int) -> None:
-    try:
-        fcntl.flock(descriptor, how)
-    except OSError:
-        pass  # no locks here
 
 
 def _open(cache: Path) -> int | None:

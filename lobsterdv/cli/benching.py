@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,16 +55,15 @@ def bench_command(
 
     subject = subject_of(None if file is None else Path(session.folder) / file, _size(size))
     line = _line(bandwidth, latency)
-    with _ended_politely():
-        report = bench(
-            session.project(),
-            subject,
-            remote=remote,
-            line=line,
-            repeats=repeats,
-            version=__version__,
-            observer=session.observer,
-        )
+    report = bench(
+        session.project(),
+        subject,
+        remote=remote,
+        line=line,
+        repeats=repeats,
+        version=__version__,
+        observer=session.observer,
+    )
     return measured(report)
 
 
@@ -95,16 +90,3 @@ def _size(text: str | None) -> int | None:
     if not size:
         raise UsageError("--size: there is nothing to measure in 0 bytes")
     return size
-
-
-@contextmanager
-def _ended_politely() -> Iterator[None]:
-    """SIGTERM ends what is inside as Ctrl-C does: what it wrote is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -11,6 +11,7 @@ import traceback
 import click
 
 from lobsterdv import errors
+from lobsterdv.cli.ending import INTERRUPTED, Terminated
 from lobsterdv.cli.jsonout import document
 from lobsterdv.cli.outcome import tell
 from lobsterdv.cli.session import Done, Session
@@ -18,7 +19,6 @@ from lobsterdv.cli.speech import complain, say, shown
 from lobsterdv.cli.words import safe
 from lobsterdv.ops.context import Failure
 
-INTERRUPTED = 130
 _BROKEN_OFF = "interrupted; what was finished is kept, the same command goes on from there"
 
 _UNDONE = "interrupted; what was written for the measurement is removed"
@@ -30,7 +30,9 @@ def tell_error(session: Session, error: BaseException) -> int:
     match error:
         case KeyboardInterrupt() | click.Abort() | EOFError():
             told = _UNDONE if session.command == "bench" else _BROKEN_OFF
-            return _plain(session, INTERRUPTED, "Interrupted", told)
+            root = error.__cause__ if isinstance(error, click.Abort) else error  # click makes one of what it sees
+            code = root.exit_code if isinstance(root, Terminated) else INTERRUPTED
+            return _plain(session, code, "Interrupted", told)
         case click.UsageError():
             return _usage(session, error)
         case click.ClickException():

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from lobsterdv import __version__
+from lobsterdv.cli.ending import INTERRUPTED, INTERRUPTED_CODES, ends_when_told
 from lobsterdv.cli.options import common
 from lobsterdv.cli.session import Done, Session, Stop
 
@@ -151,7 +152,11 @@ def cli(ctx: click.Context, version: bool) -> None:
 
 def run(args: Sequence[str], *, program: str = "lobsterdv") -> int:
     """Do what was typed and return the exit code. Prints; raises nothing."""
-    session = Session(args)
+    with ends_when_told():
+        return _run(Session(args), args, program)
+
+
+def _run(session: Session, args: Sequence[str], program: str) -> int:
     try:
         done = _invoke(session, args, program)
         if isinstance(done, int):
@@ -181,8 +186,8 @@ def entry() -> None:
     try:
         code = run(sys.argv[1:], program=name if name == "ldv" else "lobsterdv")
     except KeyboardInterrupt:  # a second one, while the first was being told
-        code = 130
-    if code == 130:  # threads may still wait for an answer; everything they do survives being killed
+        code = INTERRUPTED
+    if code in INTERRUPTED_CODES:  # threads may still wait for an answer; everything they do survives being killed
         os._exit(code)
     gc.freeze()  # or python would look at every object once more before it ends: 0.2 s CPU after botocore's 500,000
     sys.exit(code)

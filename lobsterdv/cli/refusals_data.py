@@ -50,6 +50,14 @@ def _special(error: Refused, at: Situation) -> list[Remedy]:
     return [Remedy(f"echo {line} >> {file}", "leaves it out of the dataset")]
 
 
+def _document(error: Refused, at: Situation) -> list[Remedy]:
+    path = at.words.arg(error.path)
+    return [
+        Remedy(f"ls -l {path}", "shows what it is, and where it leads"),
+        Remedy(f"rm {path}", "a file of the project's own can take its place"),
+    ]
+
+
 def _through_link(error: Refused, at: Situation) -> list[Remedy]:
     parent = at.words.arg(at.path.rpartition("/")[0] or ".")
     return [Remedy(f"ls -ld {parent}", "data lies in real folders of the project; put one in the link's place")]
@@ -124,6 +132,7 @@ REFUSALS: Final[Mapping[str, Entry]] = {
     "absent-input": _absent_input,
     "collision": _collision,
     "directory": _directory,
+    "document": _document,
     "foreign": _copied,
     "hard-links": _copied,
     "linked": _linked,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -43,8 +44,15 @@ order by type desc
 """
 _BUSY_MS: Final = 30_000
 # WAL needs shared memory between processes, which network file systems do not give.
-_LOCAL_ONLY: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "9p", "afs", "ceph"}
+_NETWORK: Final = frozenset(
+    {
+        "9p", "afs", "beegfs", "ceph", "cifs", "fhgfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2",
+        "orangefs", "panfs", "pvfs2", "smb2", "smb3", "smbfs", "virtiofs", "wekafs",
+    }
+)  # fmt: skip
+# Of what runs in user space these are disks of this machine; all others (sshfs, s3fs, rclone, ...) may be anywhere.
+_LOCAL_FUSE: Final = frozenset(
+    {"fuseblk", "fuse.ntfs-3g", "fuse.ntfs", "fuse.exfat", "fuse.fuse-overlayfs", "fuse.ext2"}
 )
 
 
@@ -180,11 +188,20 @@ def _code_is_damage(error: sqlite3.Error) -> bool:
     )
 
 
-def _is_local(path: Path) -> bool:
-    """False on a network file system, as far as /proc/mounts tells (True where there is none)."""
+def _is_local(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """False on a network file system, as far as the mounts tell (True where there are none)."""
     try:
-        mounts = [line.split(" ")[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        lines = [line.split(" ")[1:3] for line in mounts.read_text(errors="surrogateescape").splitlines()]
     except OSError:
         return True
-    around = [(point, kind) for point, kind in mounts if path.is_relative_to(point.replace("\\040", " "))]
-    return not around or max(around, key=lambda m: len(m[0]))[1].removeprefix("fuse.") not in _LOCAL_ONLY
+    around = [(_unescaped(point), kind) for point, kind in lines if path.is_relative_to(_unescaped(point))]
+    if not around:
+        return True
+    # Of two at one point the later one covers the other.
+    kind = max(enumerate(around), key=lambda numbered: (len(numbered[1][0]), numbered[0]))[1][1]
+    return kind in _LOCAL_FUSE if kind.startswith("fuse") else kind not in _NETWORK
+
+
+def _unescaped(point: str) -> str:
+    """A mount point as it is; the kernel writes blanks and backslashes in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)

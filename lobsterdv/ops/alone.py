@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from lobsterdv import durable
+from lobsterdv import durable, locks
+from lobsterdv.events import Observer, silent
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, *, wait_s: float | None = None, observer: Observer = silent) -> Iterator[None]:
     """Hold a lock on ``folder`` itself, so that there is no lock file to go stale. Where the file system has no
-    locks nobody is held up: what is done inside must be right then too, only perhaps done twice."""
+    locks nobody is held up: what is done inside must be right then too, only perhaps done twice. Raises Busy after
+    ``wait_s`` (locks.WAIT_S)."""
     with durable.translating(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        holder = "another lobsterdv command"
+        locks.hold(descriptor, shared=False, what=str(folder), holder=holder, wait_s=wait_s, observer=observer)
         yield
     finally:
         os.close(descriptor)

@@ -121,7 +121,7 @@ def _one(
             changed = True
         ignore_dataset(project.root, dataset.path)
     _remember(project, plan, entries, below, pointer.digest, int(started * 1e9))
-    tidy(project.state, dataset.path, plan.place)
+    tidy(project.state, dataset.path, plan.place, now=project.now())
     path = f"{dataset.path}/{below}" if below else dataset.path
     return CheckedOut(
         path,

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lobsterdv import durable, temps
+from lobsterdv.documents import read_start
 from lobsterdv.errors import FormatError, LobsterError, LocalIOError, NotTracked, Refused
 from lobsterdv.formats.pointer import SUFFIX, Pointer, parse_pointer
+from lobsterdv.formats.yamlio import MAX_BYTES
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.names import commit_of
 from lobsterdv.paths import SafeRelPath, safe_path
@@ -53,7 +55,7 @@ def dataset_of(path: str) -> str:
 
 def work_pointers(project: Project) -> Pointers:
     """The pointers in the work tree. One git process."""
-    return _parse((name, _read(project.root / name)) for name in project.git.work_files(PATTERN))
+    return _parse((name, _read(project.root / name, name)) for name in project.git.work_files(PATTERN))
 
 
 def pointers_at(project: Project, rev: str) -> Pointers:
@@ -158,10 +160,11 @@ def _parse(files: Iterable[tuple[str, bytes | LobsterError | None]]) -> Pointers
     return Pointers(dict(sorted(good.items())), dict(sorted(bad.items())))
 
 
-def _read(path: Path) -> bytes | LobsterError | None:
+def _read(path: Path, name: str) -> bytes | LobsterError | None:
     try:
-        with path.open("rb") as file:
-            return file.read((64 << 10) + 1)
+        return read_start(path, MAX_BYTES + 1, name=name)
+    except Refused as error:
+        return error
     except (FileNotFoundError, NotADirectoryError):
         return None  # deleted in the work tree, still in git's index
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from lobsterdv import chunker, copying, durable, temps
 from lobsterdv.blobs.remote import read_marker
+from lobsterdv.documents import LINES_BYTES, read_document
 from lobsterdv.errors import LobsterError
 from lobsterdv.events import Observer
 from lobsterdv.formats.config import Remote
@@ -75,8 +76,14 @@ def _git(project: Project) -> Iterator[Finding]:
 
 
 def _attributes(project: Project) -> Iterator[Finding]:
-    path = project.root / ".gitattributes"
-    if path.is_file() and ATTRIBUTES in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    try:
+        data = read_document(project.root / ".gitattributes", LINES_BYTES, name=".gitattributes")
+    except (LobsterError, OSError) as error:
+        if not isinstance(error, FileNotFoundError):
+            yield Finding(".gitattributes", "failed", str(error), "ls -l .gitattributes")
+            return
+        data = b""
+    if ATTRIBUTES.encode() in data.splitlines():
         yield Finding(".gitattributes", "ok", "pointers keep their line ends")
     else:
         yield Finding(".gitattributes", "warning", "it lacks the line for pointers", "lobsterdv init")

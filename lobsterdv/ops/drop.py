@@ -104,7 +104,7 @@ def drop(
             give_up(project, s, contents, needed, data=data, yes=False, observer=observer) for s, contents in ready
         ]
         return report
-    with alone(project.cache.folder):
+    with alone(project.cache.folder, observer=observer):
         needed = _needed(project, versions)
         for selection, contents in ready:
             try:

@@ -151,7 +151,7 @@ def _forget_here(project: Project, room: Remote | None, dataset: Dataset, *, yes
     selection = Selected(dataset, "")
     if not yes:
         return give_up(project, selection, contents, needed(), yes=False, observer=observer).freed_bytes
-    with alone(cache.folder):
+    with alone(cache.folder, observer=observer):
         row = give_up(project, selection, contents, needed(), yes=True, observer=observer)
         kept = [] if room is None else (cache.folder / room.kept(manifests_prefix(digest))).glob("*")
         for path in [cache.listing_path(digest), *kept]:

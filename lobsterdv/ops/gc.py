@@ -116,7 +116,7 @@ def gc(
         _count(report, found, choice)
         _purge(project, report, roots, kept, empty_trash)
         return report
-    with alone(cache.folder):
+    with alone(cache.folder, observer=observer):
         roots = roots_of(project)
         kept = live(cache, roots)
         complete(kept, roots, holding)

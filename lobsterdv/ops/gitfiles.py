@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lobsterdv import durable
+from lobsterdv.documents import LINES_BYTES, read_document
 from lobsterdv.errors import Busy, GitFailed
 from lobsterdv.events import Observer, Warned
 from lobsterdv.git import Git
@@ -30,10 +31,10 @@ def unignore_dataset(root: Path, dataset: str) -> SafeRelPath | None:
     folder, _, name = dataset.rpartition("/")
     relative = safe_path(f"{folder}/.gitignore" if folder else ".gitignore")
     path = root / relative
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     with alone_in(path.parent):
-        lines = path.read_bytes().split(b"\n")
+        lines = _read(path, relative).split(b"\n")
         line = _ignore_line(name).encode()
         if line not in lines:
             return None
@@ -76,12 +77,22 @@ def _add_line(root: Path, relative: str, line: str) -> SafeRelPath | None:
     path = root / relative
     durable.make_folder(path.parent)
     with alone_in(path.parent):
-        old = path.read_bytes() if path.is_file() else b""
+        old = _read(path, relative)
         if line.encode() in (row.rstrip(b"\r") for row in old.split(b"\n")):
             return None
         joint = b"\n" if old and not old.endswith(b"\n") else b""
         durable.write(path, old + joint + line.encode() + b"\n", mode=None)
     return safe_path(relative)
+
+
+def _read(path: Path, relative: str) -> bytes:
+    """What git's file holds, nothing when there is none. Git itself reads no linked one, and what was copied from
+    elsewhere would be staged. Raises Refused, FormatError, LocalIOError."""
+    with durable.translating(path):
+        try:
+            return read_document(path, LINES_BYTES, name=relative)
+        except FileNotFoundError:
+            return b""
 
 
 def _ignore_line(name: str) -> str:

@@ -54,10 +54,10 @@ _ABSENT: Final = {
     "post-merge": 'echo "lobsterdv is not on the PATH: data was left as it is" >&2\n    exit 0',
 }
 _MERGE: Final = (
-    "if command -v lobsterdv >/dev/null 2>&1; then lobsterdv merge-driver %O %A %B %P; "
+    "if command -v lobsterdv >/dev/null 2>&1; then lobsterdv merge-driver -- %O %A %B %P; "
     "else git merge-file -L ours -L base -L theirs %A %O %B; fi"
 )
-_TEXT: Final = 'f() { lobsterdv textconv "$1" 2>/dev/null || cat "$1"; }; f'
+_TEXT: Final = 'f() { lobsterdv textconv -- "$1" 2>/dev/null || cat -- "$1"; }; f'
 _SETTINGS: Final = {
     "merge.lobsterdv.name": "lobsterdv pointers",
     "merge.lobsterdv.driver": _MERGE,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lobsterdv import durable
+from lobsterdv.documents import read_document
 from lobsterdv.events import Observer
 from lobsterdv.formats.config import dump_config
-from lobsterdv.formats.yamlio import Value, load_mapping
+from lobsterdv.formats.yamlio import MAX_BYTES, Value, load_mapping
 from lobsterdv.git import Git
 from lobsterdv.ops.gitfiles import add_attributes, stage
 from lobsterdv.paths import safe_path
@@ -41,8 +43,8 @@ def init(
     ``remote`` (name, settings) becomes the default remote.
     """
     path = git.root / config_name
-    created = not path.is_file()
-    old = {} if created else load_mapping(path.read_bytes(), what=config_name)
+    created = not os.path.lexists(path)
+    old = {} if created else load_mapping(read_document(path, MAX_BYTES, name=config_name), what=config_name)
     mapping: dict[str, Value] = dict(old)
     mapping.setdefault("project", project_id)
     if remote is not None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lobsterdv import durable
+from lobsterdv import durable, temps
 
 _STAGE: Final = ".lobsterdv-stage-"
+_OWNER: Final = re.compile(
+    re.escape(_STAGE) + r"(?:(?P<node>[A-Za-z0-9._]*)-)?(?P<pid>[0-9]{1,10})-[0-9a-f]+$", re.ASCII
+)
+_FOREIGN_S: Final = 86400
 
 
 def staging_folder(state: Path, place: Path) -> Path:
@@ -24,7 +29,7 @@ def staging_folder(state: Path, place: Path) -> Path:
         target = place if place.is_dir() else parent
         if home.stat().st_dev != target.stat().st_dev:
             home = parent
-        stage = home / f"{_STAGE}{os.getpid()}-{os.urandom(6).hex()}"
+        stage = home / f"{_STAGE}{temps.node()}-{os.getpid()}-{os.urandom(6).hex()}"
         stage.mkdir(mode=0o700)
     return stage
 
@@ -39,43 +44,44 @@ def write_journal(state: Path, dataset: str, stage: Path, started: float) -> Pat
     return path
 
 
-def interrupted(state: Path) -> list[str]:
+def interrupted(state: Path, *, now: float) -> list[str]:
     """Datasets whose checkout was interrupted during the exchange, from the journals that were left."""
-    return sorted({fields["dataset"] for _, fields in _left_journals(state)})
+    return sorted({fields["dataset"] for _, fields in _left_journals(state, now)})
 
 
-def tidy(state: Path, dataset: str, place: Path) -> None:
+def tidy(state: Path, dataset: str, place: Path, *, now: float) -> None:
     """After a checkout that went well: forget interrupted ones of the dataset, and remove what processes that
     are gone had staged."""
-    for path, fields in _left_journals(state):
+    for path, fields in _left_journals(state, now):
         if fields["dataset"] == dataset:
             path.unlink(missing_ok=True)
     for home in (state / "stage", place.parent):
         for stage in home.glob(f"{_STAGE}*"):
-            if not _is_in_use(stage):
+            if not _is_in_use(stage, now):
                 shutil.rmtree(stage, ignore_errors=True)
 
 
-def _left_journals(state: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+def _left_journals(state: Path, now: float) -> Iterator[tuple[Path, dict[str, str]]]:
     for path in sorted((state / "journal").glob("*.json")):
         try:
             fields = json.loads(path.read_bytes())
             dataset, stage = str(fields["dataset"]), str(fields["stage"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if not _is_in_use(Path(stage)):
+        if not _is_in_use(Path(stage), now):
             yield path, {"dataset": dataset, "stage": stage}
 
 
-def _is_in_use(stage: Path) -> bool:
-    """True while the process that made a staging folder is at work in it."""
-    pid = stage.name.removeprefix(_STAGE).partition("-")[0]
-    if not pid.isdecimal() or not stage.is_dir():
-        return False
+def _is_in_use(stage: Path, now: float) -> bool:
+    """True while the process that made a staging folder is at work in it. One of another machine, which shares this
+    folder, cannot be asked for: it counts as at work until nothing has come or gone there for a day."""
+    name = _OWNER.match(stage.name)
     try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
+        changed = max(path.stat().st_mtime for path in (stage, stage / "tree") if path is stage or path.is_dir())
+    except OSError:
         return False
-    except PermissionError:
-        return True
-    return True
+    if name is None:
+        return False
+    if name["node"] not in (None, temps.node()):
+        return now - changed < _FOREIGN_S
+    return temps.is_alive(int(name["pid"]))

@@ -22,7 +22,8 @@ from lobsterdv.ops.datasets import place_of
 from lobsterdv.ops.guard import Guard
 from lobsterdv.paths import folding_collisions
 from lobsterdv.signature import Signature
-from lobsterdv.worktree.ground import folds_case
+from lobsterdv.space import existing
+from lobsterdv.worktree.ground import folds_case, folds_forms
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import see_through
 from lobsterdv.worktree.look import read_file
@@ -84,7 +85,7 @@ def make_plan(project: Project, dataset: str, entries: Sequence[Entry], *, is_di
     plan = Plan(dataset, place, is_directory, os.path.lexists(place), memory=memory)
     found = _found(project, plan, below)
     if is_directory:
-        _refuse_collisions(project, dataset, entries, place)
+        _refuse_collisions(dataset, entries, place)
     wanted = Entries.of(entries)
     if _is_as_wanted(memory, found, wanted):
         return plan
@@ -208,8 +209,15 @@ def _was_link(project: Project, plan: Plan, item: Found) -> bool:
     return any(e.path == item.path and e.target == item.target for e in listing.entries)
 
 
-def _refuse_collisions(project: Project, dataset: str, entries: Sequence[Entry], place: Path) -> None:
-    pairs = folding_collisions(Entries.of(entries).paths)
-    if pairs and folds_case(project.state):
+def _refuse_collisions(dataset: str, entries: Sequence[Entry], place: Path) -> None:
+    """Asked is the file system, and the folder, that the files shall lie on. Writes temps there, if names are alike."""
+    paths = Entries.of(entries).paths
+    pairs = folding_collisions(paths)
+    if not pairs:
+        return
+    folder = existing(place if place.is_dir() and not place.is_symlink() else place.parent)
+    if not folds_case(folder):
+        pairs = folding_collisions(paths, case=False) if folds_forms(folder) else []
+    if pairs:
         first, second = pairs[0]
         raise Refused(dataset, f"{first!r} and {second!r} are one file on this file system", "collision")

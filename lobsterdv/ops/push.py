@@ -191,6 +191,7 @@ def _send_all(
         by_dataset.setdefault(wish.path, []).append(wish)
     observer(Started("pushing", sum(w.pointer.size for w in todo), len(todo)))
     source = CacheSource(project.cache)
+    all_placed = [*known.values()]  # grows (append and tuple are atomic): the next dataset may hold the same files
 
     def send_dataset(versions: list[Wish], jobs: int) -> list[PushedVersion | Failure]:
         done: list[PushedVersion | Failure] = []
@@ -200,7 +201,7 @@ def _send_all(
             sent = Sent()
             try:
                 row = send_version(
-                    project, room, wish, source, placed, known.values(),
+                    project, room, wish, source, placed, tuple(all_placed),
                     replace(terms.storage, plain=wish.pointer.storage == "plain"), heads.counting(sent), signer,
                     part_threshold=terms.part_threshold, jobs=jobs,
                     progress=lambda n: observer(Advanced("pushing", n)),
@@ -216,6 +217,7 @@ def _send_all(
                 done.append(Failure(wish.path, error))
             else:
                 placed.append(row)
+                all_placed.append(row)
                 save_pushed(project.index, _shelf(project, room), [row])
                 remember_sent(project.index, room, heads.arrivals, now=project.now())
                 heads.arrivals.clear()
@@ -225,15 +227,32 @@ def _send_all(
     groups = list(by_dataset.values())
     light = [g for g in groups if sum(w.pointer.size for w in g) <= _TOGETHER_BYTES]
     heavy = [g for g in groups if sum(w.pointer.size for w in g) > _TOGETHER_BYTES]
-    results = [*workers.each(lambda g: send_dataset(g, 1), light, jobs=room.jobs)] if len(light) > 1 else []
-    for group in heavy + (light if len(light) == 1 else []):
-        results.append(send_dataset(group, room.jobs))
+    results: list[list[PushedVersion | Failure]] = []
+    for together in _originals_first(light):
+        if len(together) > 1:
+            results += workers.each(lambda g: send_dataset(g, 1), together, jobs=room.jobs)
+        else:
+            results += [send_dataset(group, room.jobs) for group in together]
+    results += [send_dataset(group, room.jobs) for group in heavy]
     for row in (row for rows in results for row in rows):
         if isinstance(row, Failure):
             report.failures.append(row)
         else:
             report.versions.append(row)
     observer(Finished("pushing"))
+
+
+def _originals_first(groups: list[list[Wish]]) -> tuple[list[list[Wish]], list[list[Wish]]]:
+    """Datasets that may go up side by side, and those that repeat a version of one before them: sent at the same time,
+    the same files would travel twice."""
+    seen: set[Digest] = set()
+    originals: list[list[Wish]] = []
+    copies: list[list[Wish]] = []
+    for group in groups:
+        digests = {wish.pointer.digest for wish in group}
+        (copies if digests & seen else originals).append(group)
+        seen |= digests
+    return originals, copies
 
 
 def _pushed(wish: Wish, outcome: Outcome, sent: Sent) -> PushedVersion:

@@ -17,9 +17,11 @@ from typing import Final
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.tenants import Tenant, tenants
 from lobsterdv.digest import Digest, parse_hex
+from lobsterdv.documents import read_start
 from lobsterdv.errors import ContentError, FormatError, LobsterError, Refused, UnknownRevision
 from lobsterdv.formats.entries import Entries
 from lobsterdv.formats.pointer import SUFFIX, parse_pointer
+from lobsterdv.formats.yamlio import MAX_BYTES
 from lobsterdv.git import Git
 from lobsterdv.git_reach import reachable, worktrees
 from lobsterdv.ops.context import Project
@@ -27,7 +29,6 @@ from lobsterdv.ops.datasets import PATTERN, dataset_of
 from lobsterdv.worktree.links import linked_digest
 
 _DIGEST: Final = re.compile(rb"blake3:([0-9a-f]{64})")
-_POINTER_BYTES: Final = 64 << 10
 _ELSEWHERE: Final = re.compile(
     "GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|PREFIX|NAMESPACE|ALTERNATE.*)"
 )
@@ -148,8 +149,7 @@ def _read_worktree(roots: Roots, git: Git, files: Path) -> None:
     known = set(git.work_files(PATTERN))
     for name in git.work_files(PATTERN, ignored=True):
         try:
-            with (git.root / name).open("rb") as file:
-                data = file.read(_POINTER_BYTES + 1)
+            data = read_start(git.root / name, MAX_BYTES + 1, name=name)
         except (FileNotFoundError, NotADirectoryError):
             continue  # deleted in the work tree, still in git's index
         _note(roots, data, name, current=True, is_certain=name in known)

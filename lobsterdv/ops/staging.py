@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, overload
 
-from lobsterdv import durable, workers
+from lobsterdv import copying, durable, workers
 from lobsterdv.digest import checksum_of
 from lobsterdv.events import Advanced, Observer
 from lobsterdv.formats.listing import Entry, EntryType
@@ -123,9 +123,7 @@ def _write_file(
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            view = memoryview(data)
-            while view:  # a disk that is nearly full takes a part, and says so only the next time
-                view = view[os.write(descriptor, view) :]
+            copying.write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             reflink = "reflink" in links

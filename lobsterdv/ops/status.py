@@ -118,7 +118,7 @@ def status(project: Project, paths: Sequence[str] = (), *, observer: Observer) -
             report.failures.append(Failure(dataset.path, error))
     observer(Finished("looking"))
     report.untracked = _big_untracked(project, known.good, paths)
-    report.interrupted = interrupted(project.state)
+    report.interrupted = interrupted(project.state, now=project.now())
     return report
 
 

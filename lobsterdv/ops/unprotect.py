@@ -17,6 +17,7 @@ from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Dataset, place_of, select, work_pointers
 from lobsterdv.ops.journal import staging_folder
 from lobsterdv.ops.room import require_room_to_copy
+from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.links import linked_digest
 from lobsterdv.worktree.scan import scan
@@ -77,12 +78,13 @@ def _copy_in_place(path: Path, temp: Path, *, executable: bool) -> None:
     """Replace a file, or a link to one, by a writable copy of the same bytes, in one step."""
     source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(source).st_size
+        before = os.fstat(source)
         descriptor = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
         try:
             if not copying.clone(source, descriptor):
-                copying.copy(source, descriptor, size)
-            if os.fstat(descriptor).st_size != size or os.fstat(source).st_size != size:
+                copying.copy(source, descriptor, before.st_size)
+            changed = signature_of(os.fstat(source)) != signature_of(before)
+            if changed or os.fstat(descriptor).st_size != before.st_size:
                 raise ChangedMeanwhile(str(path))
             durable.sync_file(descriptor)
         finally:

@@ -6,10 +6,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from lobsterdv import durable
-from lobsterdv.digest import Digest, checksum_of
+from lobsterdv import copying, durable
+from lobsterdv.blobs.cache import TRUST_SECONDS
+from lobsterdv.digest import Digest, checksum_of, digest_of_file
+from lobsterdv.errors import CorruptContent, MissingContent, Refused
 from lobsterdv.formats.listing import Entry, EntryType
 from lobsterdv.index.rows import SeenFile
 from lobsterdv.index.seen import Seen, load_seen, save_seen
@@ -19,28 +23,70 @@ from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.scan import scan
 
+_MAKING_S: Final = 3600.0
+"""How long somebody else's making of the same view is waited for: it copies as many bytes as the version has."""
+
 
 def view_of(project: Project, digest: Digest, name: str, entries: Sequence[Entry], *, is_directory: bool) -> Path:
     """The path of a version whose content the cache holds; ``name`` is its last part.
 
-    The bytes were verified when the view was made, and its files' signatures are unchanged since; else
-    it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
+    The bytes were verified when the view was made, or in the last 30 days, and its files' signatures are unchanged
+    since; else it is made anew. Raises MissingContent, CorruptContent. Several processes may ask at once.
     """
     view = project.cache.views / digest.hex() / name
-    if _is_right(project, view, digest):
+    known = _unchanged(project, view, digest)
+    if known is not None and _is_fresh(project, known):
         return view
     durable.make_folder(view.parent)
-    with alone_in(view.parent):  # a view that another has just made is in use: it must not be replaced
-        if not _is_right(project, view, digest):
+    # A view that another has just made is in use: it must not be replaced.
+    with alone_in(view.parent, wait_s=_MAKING_S, observer=project.observer):
+        known = _unchanged(project, view, digest)
+        if known is None or not (_is_fresh(project, known) or _proved(project, view, known)):
             _build(project, view, entries, digest, is_directory=is_directory)
     return view
 
 
-def _is_right(project: Project, view: Path, digest: Digest) -> bool:
+def _unchanged(project: Project, view: Path, digest: Digest) -> Seen | None:
+    """What was noted of a view, if all its signatures are those of then."""
     memory = load_seen(project.index, str(view))
     if memory is None or memory.digest != digest or not os.path.lexists(view):
+        return None
+    try:
+        found = scan(view, ignore=Ignore(), relative=view.name, nested_suffix="\0").found
+    except Refused:  # of a file that is not the view's
+        return None
+    return memory if memory.is_unchanged(found) else None
+
+
+def _is_fresh(project: Project, known: Seen) -> bool:
+    return project.now() - known.saved_ns / 1e9 < TRUST_SECONDS
+
+
+def _proved(project: Project, view: Path, known: Seen) -> bool:
+    """Hash a view's files again, and note it when they are right. What is damaged may be the cache's own files: those
+    are set aside, all of them, and CorruptContent is raised."""
+    started_ns = int(project.now() * 1e9)
+    damaged: list[Digest] = []
+    rotten: list[CorruptContent] = []
+    for path, file in known.files.items():
+        place = view / path if path else view
+        with durable.translating(place):
+            actual = digest_of_file(place)
+        if actual != file.digest:
+            damaged.append(file.digest)
+    for digest in damaged:
+        try:
+            project.cache.prove(digest, name=view.name)
+        except CorruptContent as error:
+            rotten.append(error)
+        except MissingContent:
+            pass
+    if rotten:
+        raise rotten[0]
+    if damaged:
         return False
-    return memory.is_unchanged(scan(view, ignore=Ignore(), relative=view.name, nested_suffix="\0").found)
+    save_seen(project.index, str(view), replace(known, saved_ns=max(started_ns, known.saved_ns)))
+    return True
 
 
 def _build(project: Project, view: Path, entries: Sequence[Entry], digest: Digest, *, is_directory: bool) -> None:
@@ -95,7 +141,7 @@ def _put_file(project: Project, path: Path, entry: Entry, *, name: str) -> SeenF
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            os.write(descriptor, data)
+            copying.write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             _, checksum = project.cache.copy_out(entry.digest, descriptor, name=name)

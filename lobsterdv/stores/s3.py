@@ -22,6 +22,7 @@ from lobsterdv.stores.s3_calls import DELETE, READ, WRITE, S3Calls
 from lobsterdv.stores.s3_errors import broken_body_errors, code_of, foreign_errors, is_exists, is_unsupported, scrubbed
 from lobsterdv.stores.s3_list import listed
 from lobsterdv.stores.s3_options import MAX_PUT, S3Credentials, S3Options
+from lobsterdv.stores.s3_pace import paced
 from lobsterdv.stores.s3_read import Slices, take_range, take_whole
 from lobsterdv.stores.s3_tiers import S3Tiers, class_of, restored_until
 from lobsterdv.stores.s3_upload import S3Upload
@@ -268,7 +269,8 @@ class S3Store:
                     raise _BeyondEnd from error
                 raise self._calls.translated(error, READ, key) from error
             try:
-                return take(answer)
+                with paced(answer["Body"], self.options.read_timeout):
+                    return take(answer)
             except LobsterError:
                 answer["Body"].close()
                 raise

@@ -23,7 +23,7 @@ class ShortBody(ConnectionError):
 
 
 def take_range(
-    answer: GetObjectOutputTypeDef, *, key: str, url: str, start: int, length: int, limiter: Limiter | None = None
+    answer: GetObjectOutputTypeDef, *, key: str, url: str, start: int, length: int, limiter: Limiter | None
 ) -> bytes:
     """The ``length`` bytes from ``start`` that ``answer`` was asked for.
 
@@ -90,9 +90,7 @@ def _check_range(answer: GetObjectOutputTypeDef, *, key: str, url: str, start: i
         raise CorruptContent(key, url, expected, f"{offered} bytes")
 
 
-def take_whole(
-    answer: GetObjectOutputTypeDef, *, key: str, url: str, limit: int, limiter: Limiter | None = None
-) -> bytes:
+def take_whole(answer: GetObjectOutputTypeDef, *, key: str, url: str, limit: int, limiter: Limiter | None) -> bytes:
     """The whole value. Raises CorruptContent, without reading it, when it is longer than ``limit``."""
     expected = f"at most {limit} bytes"
     offered = answer.get("ContentLength")

@@ -153,3 +153,19 @@ def folds_case(folder: Path) -> bool:
         return temp.with_name(temp.name.swapcase()).exists()
     finally:
         temp.unlink()
+
+
+def folds_forms(folder: Path) -> bool:
+    """True when it takes a letter with its accent, and the two written one after the other (NFC and NFD), for one
+    name; False where it takes no such name. Writes one temp there. Raises LocalIOError."""
+    descriptor, temp = durable.create_temp(folder)
+    os.close(descriptor)
+    composed = temp.with_name(temp.name + "\u00e9")
+    try:
+        temp.rename(composed)
+        return temp.with_name(temp.name + "e\u0301").exists()
+    except OSError:
+        return False
+    finally:
+        composed.unlink(missing_ok=True)
+        temp.unlink(missing_ok=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lobsterdv import durable
+from lobsterdv.documents import LINES_BYTES, read_document
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -30,11 +33,15 @@ class Ignore:
         return ignore
 
     def enter(self, folder: Path, relative: str) -> None:
-        """Add the rules of a folder, if it has any."""
-        try:
-            lines = (folder / NAME).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return
+        """Add the rules of a folder, if it has any. Raises Refused when they are no regular file, FormatError when
+        they are endless, LocalIOError."""
+        path = folder / NAME
+        with durable.translating(path):
+            try:
+                data = read_document(path, LINES_BYTES, name=f"{relative}/{NAME}" if relative else NAME)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        lines = data.decode(errors="surrogateescape").splitlines()
         from pathspec import GitIgnoreSpec  # noqa: PLC0415 - start-up time: only where such a file exists
 
         self._specs.append((f"{relative}/" if relative else "", GitIgnoreSpec.from_lines(lines)))

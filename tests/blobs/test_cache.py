@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from lobsterdv import copying
 from lobsterdv.blobs.cache import TRUST_SECONDS, Cache
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest, checksum_of, digest_of
-from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.errors import CorruptContent, LocalIOError, MissingContent
 from lobsterdv.formats.listing import Entry, EntryType, digest_of_listing, encode_listing, make_listing
 from lobsterdv.paths import safe_path
+from lobsterdv.signature import signature_of
 from tests.blobs.places import Notebook, in_quarantine, open_cache, spoil
 
 DATA = b"a plain file of the cache\n" * 100
@@ -213,3 +215,39 @@ def test_a_file_of_a_pack_and_a_plain_one_may_be_the_same(cache: Cache) -> None:
 def test_missing_asks_once_for_repeats_and_keeps_the_order(cache: Cache) -> None:
     others = [digest_of(bytes([n])) for n in range(5)]
     assert cache.missing([others[3], DIGEST, others[1], others[3]]) == [others[3], others[1]]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_clone_is_read_before_it_is_trusted(cache: Cache, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    """A file system that clones copies rot too. The signature tells nothing of it: no stat changes when a disk rots."""
+
+    def clone(source: int, target: int) -> bool:
+        os.pwrite(target, os.pread(source, 1 << 20, 0), 0)
+        return True
+
+    monkeypatch.setattr(copying, "clone", clone)
+    assert copied_out(cache) == DATA
+    path = cache.plain_path(DIGEST)
+    spoil(path, "flip")
+    if known:
+        cache.ledger.note([(DIGEST.hex(), signature_of(path.lstat()), checksum_of(DATA), cache.now())])
+    else:
+        cache.ledger.clear()  # type: ignore[attr-defined]
+    with pytest.raises(CorruptContent):
+        copied_out(cache)
+    assert in_quarantine(cache, DIGEST)
+
+
+def test_two_who_find_the_same_damage(cache: Cache) -> None:
+    """The second finds nothing left to set aside; it is the same error, and no other."""
+    spoil(cache.plain_path(DIGEST), "flip")
+    cache.plain_path(DIGEST).unlink()
+    assert isinstance(cache.quarantine(DIGEST, DIGEST, name="n"), CorruptContent)
+
+
+def test_a_quarantine_that_cannot_be_made(cache: Cache) -> None:
+    (cache.folder / "quarantine").write_text("in the way")
+    spoil(cache.plain_path(DIGEST), "flip")
+    with pytest.raises(LocalIOError) as caught:
+        copied_out(cache)
+    assert caught.value.path == str(cache.folder / "quarantine")

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from lobsterdv.blobs import intake as intake_module
+from lobsterdv.blobs import packs as packs_module
 from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, MissingContent
+from lobsterdv.formats.pack import Packed, PackIndex
 from tests.blobs.places import open_cache, spoil
 
 FILES = [b"one", b"two" * 100, b"three" * 9, bytes(range(256)) * 10]
@@ -205,3 +207,41 @@ def test_closing_lets_go_and_reading_goes_on(cache: Cache) -> None:
     cache.close()
     cache.close()
     assert outcome(cache, NAMES[0], FILES[0]) == "right"
+
+
+def test_a_new_file_is_not_asked_of_every_pack(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 30 packs and 300 new files: 9,000 questions would make adding slower with every version."""
+    old = [[f"{number} {n}".encode() for n in range(10)] for number in range(30)]
+    for files in old:
+        pack(cache, files)
+    cache.packs.refresh()
+    asked: list[Digest] = []
+    find = PackIndex.find
+
+    def counted(index: PackIndex, digest: Digest) -> Packed | None:
+        asked.append(digest)
+        return find(index, digest)
+
+    monkeypatch.setattr(PackIndex, "find", counted)
+    new = [digest_of(f"new {n}".encode()) for n in range(300)]
+    assert not any(cache.packs.find(digest) for digest in new)
+    assert len(asked) <= 400
+    for files in old:  # through the map, too, and so is damage
+        for data in files:
+            assert cache.packs.read(digest_of(data), name="n") == data
+    pack(cache, [b"later"])
+    cache.packs.refresh()
+    assert cache.packs.read(digest_of(b"later"), name="n") == b"later"
+    damaged = cache.packs.find(digest_of(old[3][0]))
+    assert damaged is not None
+    cache.packs.note_damaged(damaged[0], [digest_of(old[3][0])])
+    assert cache.packs.find(digest_of(old[3][0])) is None and cache.packs.find(digest_of(old[3][1]))
+
+
+def test_a_pack_is_begun_with_by_the_disk_while_it_is_written(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr(packs_module, "begin_sync", lambda fd, offset, length: begun.append((offset, length)))
+    pack(cache, [random.Random(n).randbytes(200_000) for n in range(45)])
+    starts = [offset for offset, _ in begun]
+    assert len(begun) == 3 and starts == [0, begun[0][1], begun[0][1] + begun[1][1]]
+    assert sum(length for _, length in begun) == max(path.stat().st_size for path in packs_of(cache))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
+from lobsterdv import locks
 from lobsterdv.blobs.tenants import alone, in_use, register, tenants, unregister
 from lobsterdv.errors import Busy, FormatError
+from lobsterdv.events import Event, Warned
 from tests.powers import permissions_count
 
 
@@ -59,6 +62,20 @@ def test_many_use_it_and_one_has_it_alone(tmp_path: Path) -> None:
         assert not entered.wait(0.3), "it waits for the collection"
     assert entered.wait(10)
     thread.join()
+
+
+def test_a_collection_that_was_halted_holds_nobody_up_for_ever(tmp_path: Path) -> None:
+    """Every command beside it hung without a word, until somebody found the stopped process."""
+    said: list[Event] = []
+    with alone(tmp_path), pytest.raises(Busy, match="another lobsterdv command"), in_use(tmp_path, wait_s=0.2):
+        pass
+    descriptor = os.open(tmp_path / "lock", os.O_RDWR)
+    slept: list[float] = []
+    with alone(tmp_path), pytest.raises(Busy):
+        locks.hold(descriptor, shared=True, what="it", holder="gc", wait_s=60, sleep=slept.append, observer=said.append)
+    os.close(descriptor)
+    assert 400 < len(slept) <= 600 and 50 < sum(slept) < 70
+    assert said == [Warned("it is in use by gc; waiting for it for up to 60 s")]
 
 
 def test_a_cache_that_cannot_be_written_to_is_used_all_the_same(tmp_path: Path) -> None:

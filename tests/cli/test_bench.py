@@ -113,7 +113,7 @@ def test_interrupted_it_leaves_nothing(
 
     before = files_of(tmp_path / "store")
     monkeypatch.setattr(verbs, "pull", interrupted)
-    printed = shared.ldv("bench", "--size", "5kB", code=130)
+    printed = shared.ldv("bench", "--size", "5kB", code=128 + number)
     assert "lobsterdv: interrupted; what was written for the measurement is removed" in printed.err
     assert files_of(tmp_path / "store") == before
     assert not (shared.here / ".git/lobsterdv/bench").exists()

@@ -148,6 +148,18 @@ def test_drivers_show_what_is_no_pointer_as_it_is(lab: Desk) -> None:
     assert lab.ldv("textconv", "odd.ldv.yaml").out == text
 
 
+def test_a_pointer_whose_name_begins_with_a_dash_is_merged(lab: Desk) -> None:
+    """Its name was taken for an option, and every merge of it for a conflict."""
+    lab.ldv("hooks", "install")
+    driver = lab.git("config", "merge.lobsterdv.driver")
+    for side in "OAB":
+        lab.write(side, f'lobsterdv: 1\ndigest: "blake3:{"a" * 64}"\nsize: 1\nkind: file\n')
+    command = driver.partition("then ")[2].partition(";")[0]
+    for mark, value in {"%O": "O", "%A": "A", "%B": "B", "%P": "-x.csv.ldv.yaml"}.items():
+        command = command.replace(mark, value)
+    lab.ldv(*command.split()[1:])
+
+
 def test_merge_says_why_it_has_nothing_to_merge(shared: Desk) -> None:
     assert "not in conflict" in shared.ldv("merge", "raw", code=1).err
     assert "not a tracked dataset" in shared.ldv("merge", "nothing", code=1).err

@@ -1,5 +1,5 @@
-"""How much was tried and survived: tests add to named counts, and a table of all of them ends the run. What did not go
-as promised failed its test, and is counted as a version lost.
+"""How much was tried and survived: tests add to named counts, and a table of all of them ends the run. What is tried is
+counted before it is judged, so that what did not go as promised shows in the table, too.
 
 A pytest plugin; counts cross from the workers of pytest-xdist with the reports of the tests.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
+
+from tests.damage.oracle import Wrong
 
 PART = "of these"
 """Names with it are parts of others, and are not added to the sum."""
@@ -17,22 +21,48 @@ _PROPERTY = "faults-counted"
 _totals: dict[str, list[int]] = {}
 
 
+@dataclass
+class Attempt:
+    """What is being tried. ``times`` is how often it happened, in the end: 0 when it turned out not to happen."""
+
+    times: int = 1
+
+
 class Counters:
-    """Counts of one test, by what was done: how often it was tried, how often it went as promised."""
+    """Counts of one test, by what was done: how often it was tried, how often it went as promised, and how often the
+    oracle found something lost or wrong."""
 
     def __init__(self) -> None:
         self.counts: dict[str, list[int]] = {}
 
+    def _add(self, what: str, at: int, times: int) -> None:
+        self.counts.setdefault(what, [0, 0, 0])[at] += times
+
     def tried(self, what: str, times: int = 1) -> None:
-        self.counts.setdefault(what, [0, 0])[0] += times
+        self._add(what, 0, times)
 
     def survived(self, what: str, times: int = 1) -> None:
-        self.counts.setdefault(what, [0, 0])[1] += times
+        self._add(what, 1, times)
 
-    def both(self, what: str, times: int = 1) -> None:
-        """Tried, and survived: for what would have failed the test before this line."""
+    @contextmanager
+    def trying(self, what: str, times: int = 1) -> Iterator[Attempt]:
+        """Tried from the first line of the block on, survived after its last."""
+        attempt = Attempt(times)
         self.tried(what, times)
-        self.survived(what, times)
+        try:
+            yield attempt
+        except BaseException as error:
+            self._add(what, 2, _is_loss(error))
+            raise
+        self.tried(what, attempt.times - times)
+        self.survived(what, attempt.times)
+
+
+def _is_loss(error: BaseException | None) -> bool:
+    """Whether the oracle is at the root of it."""
+    while error is not None and not isinstance(error, Wrong):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @pytest.fixture
@@ -48,21 +78,29 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "teardown":
         for name, value in report.user_properties:
             if name == _PROPERTY:
-                for what, (tried, survived) in json.loads(str(value)).items():
-                    total = _totals.setdefault(what, [0, 0])
-                    total[0] += tried
-                    total[1] += survived
+                for what, counts in json.loads(str(value)).items():
+                    total = _totals.get(what, [0, 0, 0])
+                    _totals[what] = [before + more for before, more in zip(total, counts, strict=True)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _totals:
-        write = terminalreporter.write_line
-        width = max(map(len, _totals))
         terminalreporter.section("faults")
-        write(f"| {'what was done'.ljust(width)} | tried | survived |")
-        write(f"| {'-' * width} | ----- | -------- |")
-        for what, (tried, survived) in sorted(_totals.items()):
-            write(f"| {what.ljust(width)} | {tried:5,} | {survived:8,} |")
-        alone = [counts for what, counts in _totals.items() if PART not in what]
-        tried, survived = (sum(counts[at] for counts in alone) for at in (0, 1))
-        write(f"In all {tried:,} tried, {survived:,} went as promised. Versions lost: {tried - survived:,}.")
+        for line in table(_totals):
+            terminalreporter.write_line(line)
+
+
+def table(totals: dict[str, list[int]]) -> Iterator[str]:
+    """The lines that end the run."""
+    head = "what was done"
+    width = max(map(len, (head, *totals)))
+    yield f"| {head.ljust(width)} | tried | as promised |"
+    yield f"| {'-' * width} | ----- | ----------- |"
+    for what, (tried, survived, _) in sorted(totals.items()):
+        yield f"| {what.ljust(width)} | {tried:5,} | {survived:11,} |"
+    alone = [counts for what, counts in totals.items() if PART not in what]
+    tried, survived, lost = (sum(counts[at] for counts in alone) for at in (0, 1, 2))
+    if tried == survived:
+        yield f"In all {tried:,} tried, and all went as promised. Versions lost: 0."
+    else:
+        yield f"In all {tried:,} tried. Not as promised: {tried - survived:,}; the oracle found {lost:,} lost or wrong."

@@ -120,18 +120,18 @@ def test_a_killed_push_goes_on(wire: Wire, shape: str, slow: bool, counters: Cou
     again_in_all = 0
     tried = points(len(exchanges), slow)
     for point in tried:
-        wire.use(f"cut-{point}")
-        cut, before = wire.run("push", kill_after=point)
-        assert cut.killed and len(before) > point
-        answered = sum(e.sent for e in before if is_content(e) and e.is_done)
-        ended, after = wire.run("push")
-        case = f"{shape}, killed after {point} requests of {len(exchanges)}"
-        assert not ended.failures and not ended.killed, f"{case}: {ended}"
-        again = sum(e.sent for e in after if is_content(e))
-        assert again <= payload - answered, f"{case}: {answered} bytes were there, {again} of {payload} were sent"
+        with counters.trying("kill -9 after an S3 request of push"):
+            wire.use(f"cut-{point}")
+            cut, before = wire.run("push", kill_after=point)
+            assert cut.killed and len(before) > point
+            answered = sum(e.sent for e in before if is_content(e) and e.is_done)
+            ended, after = wire.run("push")
+            case = f"{shape}, killed after {point} requests of {len(exchanges)}"
+            assert not ended.failures and not ended.killed, f"{case}: {ended}"
+            again = sum(e.sent for e in after if is_content(e))
+            assert again <= payload - answered, f"{case}: {answered} bytes were there, {again} of {payload} were sent"
         again_in_all += again
     assert len(tried) >= (25 if slow else POINTS)
-    counters.both("kill -9 at an S3 request of push", len(tried))
     assert again_in_all < 0.75 * len(tried) * payload, "nothing of note was ever kept"
     other = wire.lab.clone(wire.lab.root.parent / "other")
     wire.use(f"cut-{point}", other)
@@ -160,20 +160,20 @@ def test_a_killed_pull_goes_on(wire: Wire, slow: bool, counters: Counters) -> No
     assert count > 24 and total >= 24 * 300_000
     kept = []
     for point in points(count, slow):
-        shutil.rmtree(clone.root / ".git/lobsterdv")
-        shutil.rmtree(clone.path("data"), ignore_errors=True)
-        cut, before = wire.run("pull", lab=clone, kill_after=point)
-        assert cut.killed
-        arrived = sum(e.received for e in before if "/objects/" in e.target)
-        here = sum(len(data) for data in check_cache(cache).values())
-        ended, after = wire.run("pull", lab=clone)
-        case = f"killed after {point} requests of {count}"
-        assert not ended.failures, f"{case}: {ended}"
-        fetched = sum(e.received for e in after if "/objects/" in e.target)
-        assert fetched <= total - here, f"{case}: {here} bytes were in the cache, {fetched} of {total} were fetched"
-        # Lost are what waits to be published (two blocks), a file and a range for each of three connections.
-        assert here >= arrived - (2 + 1 + 3 * 2) * 300_000, f"{case}: {arrived} bytes came, {here} were kept"
-        assert picture(clone.path("data")) == picture(lab.path("data"))
+        with counters.trying("kill -9 after an S3 request of pull"):
+            shutil.rmtree(clone.root / ".git/lobsterdv")
+            shutil.rmtree(clone.path("data"), ignore_errors=True)
+            cut, before = wire.run("pull", lab=clone, kill_after=point)
+            assert cut.killed
+            arrived = sum(e.received for e in before if "/objects/" in e.target)
+            here = sum(len(data) for data in check_cache(cache).values())
+            ended, after = wire.run("pull", lab=clone)
+            case = f"killed after {point} requests of {count}"
+            assert not ended.failures, f"{case}: {ended}"
+            fetched = sum(e.received for e in after if "/objects/" in e.target)
+            assert fetched <= total - here, f"{case}: {here} bytes were in the cache, {fetched} of {total} were fetched"
+            # Lost are what waits to be published (two blocks), a file and a range for each of three connections.
+            assert here >= arrived - (2 + 1 + 3 * 2) * 300_000, f"{case}: {arrived} bytes came, {here} were kept"
+            assert picture(clone.path("data")) == picture(lab.path("data"))
         kept.append(here)
-        counters.both("kill -9 at an S3 request of pull")
     assert len(kept) >= (25 if slow else POINTS) and max(kept) > total / 2

@@ -133,6 +133,5 @@ def test_the_rarer_commands_that_write(lab: Lab, tmp_path: Path, counters: Count
 @pytest.mark.parametrize("mutant", ["no_sync_of_files", "no_sync_of_folders", "no_sync_of_documents"])
 def test_the_lint_finds_a_sync_that_is_missing(lab: Lab, tmp_path: Path, mutant: str, counters: Counters) -> None:
     write(lab)
-    with traced(lab, tmp_path / "strace", mutant) as by:
+    with counters.trying("faults planted in lobsterdv, and found"), traced(lab, tmp_path / "strace", mutant) as by:
         assert run(by, lab, "add", "tree", "large.bin")
-    counters.both("faults planted in lobsterdv, and found")

@@ -28,6 +28,7 @@ REFUSALS = {
     "EMFILE": Fault(errno=errno.EMFILE, only=("open",)),
     "EXDEV": Fault(errno=errno.EXDEV, only=("os.rename", "os.link")),
 }
+ASKED_TO_END = {signal.SIGINT: 130, signal.SIGTERM: 143}
 POINTS = 3
 """Of each fault of each verb in the default suite; all of them in ``make test-faults``."""
 
@@ -81,8 +82,8 @@ def judge(said: Said, fault: Fault, case: str) -> None:
     """A documented exit, one JSON document with typed errors, no traceback, no internal error."""
     assert "Traceback" not in said.err + said.out, f"{case}: {said}"
     assert "internal error" not in said.err + said.out, f"{case}: {said}"
-    if fault.signal == signal.SIGINT:
-        assert said.code in (0, 130), f"{case}: {said}"
+    if fault.signal in ASKED_TO_END:
+        assert said.code in (0, ASKED_TO_END[fault.signal]), f"{case}: {said}"
         return
     assert said.code in EXITS, f"{case}: {said}"
     document = json.loads(said.out)
@@ -104,6 +105,19 @@ def test_refused_here_and_there(verb: str, once: Once[Scene], nursery: Nursery, 
     for turn, (name, fault) in list(enumerate(REFUSALS.items()))[list(CHECKS).index(verb) % 2 :: 2]:
         share = (turn + 1) / len(REFUSALS)
         every_step(scene, nursery, fault, counters, f"{name} at a step", points=1, share=share)
+
+
+@pytest.mark.parametrize("verb", ["add", "force"])
+def test_told_to_end_half_way(verb: str, once: Once[Scene], nursery: Nursery, counters: Counters) -> None:
+    """A batch system's SIGTERM. It left temps for a day, and whoever asked got no word of what was kept."""
+    scene = scene_of(once, verb, SMALL)
+    fault = Fault(signal=signal.SIGTERM)
+    codes = every_step(scene, nursery, fault, counters, "SIGTERM at a step", points=1, share=0.5)
+    assert codes == {143}
+    scene.again()
+    said = go(scene, nursery, fault._replace(at=9))
+    assert said.code == 143 and json.loads(said.out)["errors"][0]["type"] == "Interrupted", said
+    assert not [p for p in scene.lab.root.rglob(".tmp-*") if p.stat().st_size], "temps are removed"
 
 
 @pytest.mark.faults

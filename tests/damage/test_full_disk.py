@@ -136,6 +136,21 @@ def test_a_file_that_does_not_fit_is_not_cut_off(lab: Lab, nursery: Nursery) -> 
         assert not lab.path("data/d").exists() and not list(disk.glob(".lobsterdv*"))
 
 
+def test_a_view_that_does_not_fit_is_not_cut_off(lab: Lab, nursery: Nursery, tmp_path: Path) -> None:
+    """What ``path`` and ``load`` hand out: a part of the file was taken for all of it, now and every time after."""
+    data = Random(1).randbytes(200_000)
+    lab.version("d", {"only": data}, "one")
+    views = lab.project.cache.views
+    views.mkdir(exist_ok=True)
+    with small_disk(views, 64) as disk:
+        said = nursery.command(["path", "d"], lab.root, lab.env, blind=True)
+        complains(said, code=1, error="LocalIOError", about="disk is full")
+        assert not [path for path in disk.rglob("*") if path.is_file() and path.stat().st_size]
+        make_room(disk)
+        assert nursery.command(["path", "d"], lab.root, lab.env).code == 0
+        assert [path.read_bytes() for path in disk.rglob("only")] == [data]
+
+
 def test_no_room_at_a_directory_remote(lab: Lab, nursery: Nursery, tmp_path: Path) -> None:
     write_data(lab)
     lab.add("d", "f.bin")

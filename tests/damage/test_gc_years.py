@@ -188,9 +188,9 @@ def test_some_lives() -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_many_lives(part: int, counters: Counters) -> None:
     Lives.deleted = 0
-    live(LIVES // PARTS, 50, seeded=False)
+    with counters.trying("lives of a remote, 50 steps each: no version lost", LIVES // PARTS):
+        live(LIVES // PARTS, 50, seeded=False)
     assert Lives.deleted > LIVES // PARTS // 5
-    counters.both("lives of a remote, 50 steps each: no version lost", LIVES // PARTS)
 
 
 def one_life(request: int) -> None:
@@ -218,11 +218,11 @@ def test_a_version_comes_back_when_it_is_about_to_go(each: int) -> None:
 def test_without_the_refresh_it_does_not(monkeypatch: pytest.MonkeyPatch, counters: Counters) -> None:
     monkeypatch.setattr(Heads, "_stays", lambda self, item, stat: True)
     lost = 0
-    for request in range(16):
-        try:
-            one_life(request)
-        except AssertionError:
-            lost += 1
-            break
-    assert lost
-    counters.both("faults planted in lobsterdv, and found")
+    with counters.trying("faults planted in lobsterdv, and found"):
+        for request in range(16):
+            try:
+                one_life(request)
+            except AssertionError:
+                lost += 1
+                break
+        assert lost

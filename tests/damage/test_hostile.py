@@ -49,7 +49,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def outside(lab: Lab) -> dict[str, str]:
     """A digest of everything but the dataset, its pointer, the remote and lobsterdv's own state."""
     box = lab.root.parent
-    mine = ("victim/d/", "victim/d.ldv.yaml", "victim/.git/lobsterdv/", "remote/", "victim/.gitignore")
+    mine = ("victim/d/", "victim/d.ldv.yaml", "victim/.git/lobsterdv/", "remote/")
     found = {}
     for path in sorted(box.rglob("*")):
         name = path.relative_to(box).as_posix()

@@ -30,13 +30,13 @@ def test_the_corpus_is_large_and_of_every_parser(verdicts: list[Verdict]) -> Non
 
 def test_every_hostile_document_is_refused_by_name(verdicts: list[Verdict], counters: Counters) -> None:
     """No traceback, nothing read as if it were honest, and no reach for a file, a process or the network."""
-    assert [v for v in verdicts if v.bug] == []
-    assert [(v.parser, v.name) for v in verdicts if not v.error] == []
-    assert {v.error for v in verdicts} <= {
-        "FormatError", "UnsafePath", "UnknownFormat", "UnknownFeature", "ConflictedPointer", "ConfigError",
-        "NotARemote",
-    }  # fmt: skip
-    counters.both("hostile documents of the corpus: refused by name", COUNT)
+    with counters.trying("hostile documents of the corpus: refused by name", COUNT):
+        assert [v for v in verdicts if v.bug] == []
+        assert [(v.parser, v.name) for v in verdicts if not v.error] == []
+        assert {v.error for v in verdicts} <= {
+            "FormatError", "UnsafePath", "UnknownFormat", "UnknownFeature", "ConflictedPointer", "ConfigError",
+            "NotARemote",
+        }  # fmt: skip
 
 
 def test_at_once_and_in_little_memory(verdicts: list[Verdict]) -> None:
@@ -56,16 +56,16 @@ def test_names_that_are_hostile_elsewhere_are_plain_here(name: str) -> None:
 
 
 def test_mutations(counters: Counters) -> None:
-    _judge(SHORT, seed=1)
-    counters.both(MUTATED, SHORT)
+    with counters.trying(MUTATED, SHORT):
+        _judge(SHORT, seed=1)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_many_mutations(seed: int, counters: Counters) -> None:
     """Four times 24,000."""
-    _judge(LONG, seed=seed)
-    counters.both(MUTATED, LONG)
+    with counters.trying(MUTATED, LONG):
+        _judge(LONG, seed=seed)
 
 
 def _judge(examples: int, *, seed: int) -> None:

@@ -87,19 +87,21 @@ def test_killed_here_and_there(verb: str, kills: int, tmp_path: Path, nursery: N
     assert not whole.failures and whole.steps > 8, whole
     is_done(lab)
     tried = 0
+    what = f"kill -9 at a step of {verb}" if kills == KILLS else f"kill -9 at every step of {verb}"
     for point in range(whole.steps, 0, -max(1, whole.steps // kills)):
-        shutil.rmtree(here)
-        subprocess.run(["cp", "-a", str(spare), str(here)], check=True)
-        case = f"{verb} killed at step {point} of {whole.steps}"
-        tried += do(nursery, lab, point).killed
-        for again in (False, True):
-            if again:
-                ended = do(nursery, lab)
-                assert not ended.failures and not ended.killed, (case, ended)
-            remote = load(here / "store")
-            check_remote(remote, {"d": pointer})
-            assert restore(remote, pointer) == tree == picture(lab.path("d")), case
-            check_cache(lab.root / ".git/lobsterdv/cache")
-        is_done(lab)
+        with counters.trying(what) as attempt:
+            shutil.rmtree(here)
+            subprocess.run(["cp", "-a", str(spare), str(here)], check=True)
+            case = f"{verb} killed at step {point} of {whole.steps}"
+            attempt.times = int(do(nursery, lab, point).killed)
+            tried += attempt.times
+            for again in (False, True):
+                if again:
+                    ended = do(nursery, lab)
+                    assert not ended.failures and not ended.killed, (case, ended)
+                remote = load(here / "store")
+                check_remote(remote, {"d": pointer})
+                assert restore(remote, pointer) == tree == picture(lab.path("d")), case
+                check_cache(lab.root / ".git/lobsterdv/cache")
+            is_done(lab)
     assert tried >= min(kills, whole.steps) - 1
-    counters.both(f"kill -9 at a step of {verb}" if kills == KILLS else f"kill -9 at every step of {verb}", tried)

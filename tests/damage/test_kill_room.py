@@ -111,28 +111,30 @@ def points(steps: int, kills: int | None) -> Iterator[int]:
     yield from range(steps, 0, -(1 if kills is None else max(1, steps // kills)))
 
 
-def kill_gc(scene: Scene, nursery: Nursery, kills: int | None) -> int:
+def kill_gc(scene: Scene, nursery: Nursery, kills: int | None, counters: Counters, what: str) -> int:
     options = {"yes": True, "prepare": AGED}
     end = nursery.run(scene.lab.root, scene.lab.env, "gc", **options)
     assert not end.failures and end.steps > 20, end
     tried = 0
     for point in points(end.steps, kills):
-        scene.again()
-        ended = nursery.run(scene.lab.root, scene.lab.env, "gc", kill_at=point, **options)
-        tried += ended.killed
-        case = f"killed at step {point} of {end.steps}"
-        assert names(scene.kept) <= names_here(scene.cache), case
-        assert names(scene.lonely) <= whole(scene.cache), case
-        assert not nursery.run(scene.lab.root, scene.lab.env, "gc", **options).failures, case
-        check_cache(scene.cache)
-        assert names_here(scene.cache) == names(scene.kept), case
-        lab = scene.lab.reopen()
-        entries = sorted({p.name for p in (scene.cache / "trash").iterdir() if p.is_dir()})
-        lab.close()
-        ended = nursery.run(lab.root, lab.env, "undelete", entries)
-        assert not ended.failures, (case, ended.failures)
-        assert names(scene.lonely) | names(scene.kept) <= names_here(scene.cache), case
-        check_cache(scene.cache)
+        with counters.trying(what) as attempt:
+            scene.again()
+            ended = nursery.run(scene.lab.root, scene.lab.env, "gc", kill_at=point, **options)
+            attempt.times = int(ended.killed)
+            tried += attempt.times
+            case = f"killed at step {point} of {end.steps}"
+            assert names(scene.kept) <= names_here(scene.cache), case
+            assert names(scene.lonely) <= whole(scene.cache), case
+            assert not nursery.run(scene.lab.root, scene.lab.env, "gc", **options).failures, case
+            check_cache(scene.cache)
+            assert names_here(scene.cache) == names(scene.kept), case
+            lab = scene.lab.reopen()
+            entries = sorted({p.name for p in (scene.cache / "trash").iterdir() if p.is_dir()})
+            lab.close()
+            ended = nursery.run(lab.root, lab.env, "undelete", entries)
+            assert not ended.failures, (case, ended.failures)
+            assert names(scene.lonely) | names(scene.kept) <= names_here(scene.cache), case
+            check_cache(scene.cache)
     check_remote(load(scene.here / "store"))
     return tried
 
@@ -145,7 +147,7 @@ def names_here(cache: Path) -> set[bytes]:
     return found
 
 
-def kill_drop(scene: Scene, nursery: Nursery, kills: int | None) -> int:
+def kill_drop(scene: Scene, nursery: Nursery, kills: int | None, counters: Counters, what: str) -> int:
     before = picture(scene.lab.path("x")) or {}
     options = {"yes": True, "data": True}
     end = nursery.run(scene.lab.root, scene.lab.env, "drop", ["x"], **options)
@@ -153,24 +155,28 @@ def kill_drop(scene: Scene, nursery: Nursery, kills: int | None) -> int:
     assert not scene.lab.path("x").exists() and not names(scene.kept) & names_here(scene.cache)
     tried = 0
     for point in points(end.steps, kills):
-        scene.again()
-        tried += nursery.run(scene.lab.root, scene.lab.env, "drop", ["x"], kill_at=point, **options).killed
-        case = f"killed at step {point} of {end.steps}"
-        check_cache(scene.cache)
-        here = picture(scene.lab.path("x")) or {}
-        assert all(before[path] == node for path, node in here.items()), case
-        assert names(scene.lonely) <= whole(scene.cache), case
-        again = nursery.run(scene.lab.root, scene.lab.env, "drop", ["x"], **options)
-        assert not again.failures, (case, again.failures)
-        assert not scene.lab.path("x").exists() and not names(scene.kept) & names_here(scene.cache), case
-        lab = scene.lab.reopen()
-        lab.pull("x")
-        lab.close()
-        assert picture(lab.path("x")) == before, case
+        with counters.trying(what) as attempt:
+            scene.again()
+            attempt.times = int(
+                nursery.run(scene.lab.root, scene.lab.env, "drop", ["x"], kill_at=point, **options).killed
+            )
+            tried += attempt.times
+            case = f"killed at step {point} of {end.steps}"
+            check_cache(scene.cache)
+            here = picture(scene.lab.path("x")) or {}
+            assert all(before[path] == node for path, node in here.items()), case
+            assert names(scene.lonely) <= whole(scene.cache), case
+            again = nursery.run(scene.lab.root, scene.lab.env, "drop", ["x"], **options)
+            assert not again.failures, (case, again.failures)
+            assert not scene.lab.path("x").exists() and not names(scene.kept) & names_here(scene.cache), case
+            lab = scene.lab.reopen()
+            lab.pull("x")
+            lab.close()
+            assert picture(lab.path("x")) == before, case
     return tried
 
 
-def kill_undelete(scene: Scene, nursery: Nursery, kills: int | None) -> int:
+def kill_undelete(scene: Scene, nursery: Nursery, kills: int | None, counters: Counters, what: str) -> int:
     ended = nursery.run(scene.lab.root, scene.lab.env, "gc", yes=True, prepare=AGED)
     assert not ended.failures
     scene = replace(scene, template=scene.template.with_name("collected"))
@@ -180,15 +186,19 @@ def kill_undelete(scene: Scene, nursery: Nursery, kills: int | None) -> int:
     assert not end.failures and end.steps > 5, end
     tried = 0
     for point in points(end.steps, kills):
-        scene.again()
-        tried += nursery.run(scene.lab.root, scene.lab.env, "undelete", [entry], kill_at=point).killed
-        case = f"killed at step {point} of {end.steps}"
-        assert names(scene.lonely) | names(scene.kept) <= whole(scene.cache), case
-        if (scene.cache / "trash" / entry).exists():
-            again = nursery.run(scene.lab.root, scene.lab.env, "undelete", [entry])
-            assert not again.failures or not any(p.is_file() for p in (scene.cache / "trash" / entry).rglob("*")), case
-        assert names(scene.lonely) <= names_here(scene.cache), case
-        check_cache(scene.cache)
+        with counters.trying(what) as attempt:
+            scene.again()
+            attempt.times = int(nursery.run(scene.lab.root, scene.lab.env, "undelete", [entry], kill_at=point).killed)
+            tried += attempt.times
+            case = f"killed at step {point} of {end.steps}"
+            assert names(scene.lonely) | names(scene.kept) <= whole(scene.cache), case
+            if (scene.cache / "trash" / entry).exists():
+                again = nursery.run(scene.lab.root, scene.lab.env, "undelete", [entry])
+                assert not again.failures or not any(p.is_file() for p in (scene.cache / "trash" / entry).rglob("*")), (
+                    case
+                )
+            assert names(scene.lonely) <= names_here(scene.cache), case
+            check_cache(scene.cache)
     return tried
 
 
@@ -197,14 +207,12 @@ VERBS = {"gc": kill_gc, "drop": kill_drop, "undelete": kill_undelete}
 
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_killed_here_and_there(verb: str, scene: Scene, nursery: Nursery, counters: Counters) -> None:
-    tried = VERBS[verb](scene, nursery, KILLS)
-    counters.both(f"kill -9 at a step of {verb}", tried)
+    tried = VERBS[verb](scene, nursery, KILLS, counters, f"kill -9 at a step of {verb}")
     assert tried >= KILLS - 2
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_killed_everywhere(verb: str, scene: Scene, nursery: Nursery, counters: Counters) -> None:
-    tried = VERBS[verb](scene, nursery, None)
-    counters.both(f"kill -9 at every step of {verb}", tried)
+    tried = VERBS[verb](scene, nursery, None, counters, f"kill -9 at every step of {verb}")
     assert tried > KILLS

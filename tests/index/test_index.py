@@ -311,6 +311,43 @@ def test_an_interrupted_transaction_leaves_what_was_there(index: Index) -> None:
     assert load_seen(index, "/p") is not None and use(index)
 
 
-def test_network_file_systems_are_told_from_local_ones(tmp_path: Path) -> None:
-    assert database._is_local(tmp_path) in (True, False)
-    assert database._is_local(Path("/nonexistent/folder")) in (True, False)
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+lab:/data /lab nfs4 rw 0 0
+/dev/sdb1 /lab/scratch xfs rw 0 0
+me@host: /home/me/far\\040away fuse.sshfs rw 0 0
+s3fs /bucket fuse.s3fs rw 0 0
+gl:/v /gluster fuse.glusterfs rw 0 0
+some:thing /new fuse.not-made-yet rw 0 0
+plain /plain fuse rw 0 0
+/dev/sdc1 /stick fuseblk rw 0 0
+/dev/sdd1 /covered ext4 rw 0 0
+cloud /covered fuse.rclone rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "is_local"),
+    [
+        ("/home/you", True),
+        ("/lab/project", False),
+        ("/labrador", True),
+        ("/lab/scratch/project", True),
+        ("/home/me/far away/project", False),
+        ("/bucket", False),
+        ("/gluster/x", False),
+        ("/new/x", False),
+        ("/plain/x", False),
+        ("/stick/x", True),
+        ("/covered/x", False),
+    ],
+)
+def test_network_file_systems_are_told_from_local_ones(tmp_path: Path, place: str, is_local: bool) -> None:
+    """A write-ahead log on a file system without shared memory is an index that two machines destroy."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS)
+    assert database._is_local(Path(place), mounts) == is_local
+
+
+def test_where_nothing_tells_it_is_local(tmp_path: Path) -> None:
+    assert database._is_local(tmp_path, tmp_path / "mounts")

@@ -11,6 +11,7 @@ import pytest
 
 from lobsterdv.errors import LocalIOError, Refused, WouldOverwrite
 from lobsterdv.ops import exchange as exchange_module
+from lobsterdv.ops import plan as plan_module
 from tests.ops.lab import Lab, error_of, settle
 from tests.ops.watching import temps_below, tree
 
@@ -228,3 +229,37 @@ def test_work_in_another_dataset_does_not_hold_up_the_rest(run: Lab) -> None:
     assert [f.path for f in report.failures] == ["one"]
     assert run.read("run/a") == b"a2"
     assert run.read("one") == b"unsaved"
+
+
+@pytest.mark.parametrize(
+    ("names", "case", "forms", "refused"),
+    [
+        (["A", "a"], True, False, True),
+        (["A", "a"], False, True, False),
+        (["\u00e9", "e\u0301"], False, True, True),
+        (["\u00e9", "e\u0301"], False, False, False),
+        (["\u00c9", "\u00e9", "e\u0301"], False, True, True),
+    ],
+)
+def test_alike_names_are_refused_where_the_data_lies(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, names: list[str], case: bool, forms: bool, refused: bool
+) -> None:
+    """The data may lie on another disk than git's folder: one file would have taken the place of the other."""
+    lab.version("deep/run", dict.fromkeys(names, "x"), "alike")
+    shutil.rmtree(lab.path("deep/run"))
+    asked: set[Path] = set()
+
+    def answer(folds: bool) -> Callable[[Path], bool]:
+        def ask(folder: Path) -> bool:
+            asked.add(folder)
+            return folds
+
+        return ask
+
+    monkeypatch.setattr(plan_module, "folds_case", answer(case))
+    monkeypatch.setattr(plan_module, "folds_forms", answer(forms))
+    report = lab.try_checkout("deep/run")
+    assert asked == {lab.path("deep")}
+    assert lab.path("deep/run").exists() != refused
+    if refused:
+        assert getattr(error_of(report), "code", "") == "collision"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv.blobs import tenants
+from lobsterdv import locks
 from lobsterdv.errors import Busy, LobsterError, Refused, RemoteError, WouldOverwrite
 from lobsterdv.ops import drop as drop_module
 from lobsterdv.ops.locate import locate
@@ -365,7 +365,7 @@ def test_what_another_project_names_stays(lab_: Lab, tmp_path: Path) -> None:
 
 
 def test_it_waits_for_running_commands_and_gives_up(lab_: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "WAIT_S", 0.3)
+    monkeypatch.setattr(locks, "WAIT_S", 0.3)
     with somebody_reads(lab_), pytest.raises(Busy):
         try_drop(lab_, "one", data=True)
     assert is_here(lab_) and lab_.read("one") == ONE

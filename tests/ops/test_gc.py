@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lobsterdv import locks
 from lobsterdv.blobs import tenants
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import Busy, FormatError, GitFailed, Refused, RemoteError
+from lobsterdv.ops.alone import alone_in
 from lobsterdv.ops.gc import gc, unregister_project
 from tests.damage.oracle import load
 from tests.ops.lab import Lab
@@ -394,7 +396,7 @@ def test_it_waits_for_running_commands_and_gives_up(lab: Lab, monkeypatch: pytes
     version(lab, "x", OLD)
     version(lab, "x", NEW)
     forget_history(lab)
-    monkeypatch.setattr(tenants, "WAIT_S", 0.3)
+    monkeypatch.setattr(locks, "WAIT_S", 0.3)
     with somebody_reads(lab), pytest.raises(Busy):
         collect(lab)
     assert holds(lab, OLD) and not in_trash(lab)
@@ -570,3 +572,27 @@ def test_the_oracle_agrees_that_the_remote_still_restores(shared: Lab, tmp_path:
     forget_history(shared)
     collect(shared)
     assert load(tmp_path / "store") == before
+
+
+def test_a_halted_collection_is_waited_for_and_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stopped a gc with Ctrl-Z found that no command of any project with this cache ever ended."""
+    monkeypatch.setattr(locks, "WAIT_S", 0.2)
+    monkeypatch.setattr(locks, "TELL_S", 0.1)
+    lab.write("x", OLD)
+    with tenants.alone(cache_of(lab)), pytest.raises(Busy) as raised:
+        lab.add("x")
+    assert raised.value.exit_code == 6
+    assert not lab.path("x.ldv.yaml").exists()
+    assert [warning for warning in lab.warnings if "waiting for it" in warning]
+    lab.add("x")
+    assert holds(lab, OLD)
+
+
+def test_a_halted_writer_of_a_gitignore_holds_nobody_up_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "WAIT_S", 0.2)
+    lab.write("x", OLD)
+    with alone_in(lab.root):
+        report = lab.try_add("x")
+    assert [type(failure.error) for failure in report.failures] == [Busy]
+    lab.add("x")
+    assert lab.state("x").work == "clean"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lobsterdv.errors import CorruptContent
+from lobsterdv import copying
+from lobsterdv.errors import ChangedMeanwhile, CorruptContent
 from lobsterdv.events import silent
 from lobsterdv.ops.unprotect import UnprotectReport, unprotect
 from tests.ops.lab import Lab, checked, error_of
@@ -130,3 +131,19 @@ def test_the_cache_is_not_at_the_mercy_of_a_users_delete(linked: Lab) -> None:
     shutil.rmtree(linked.path("run"))
     linked.checkout()
     assert linked.read("one") == b"1" * 1000
+
+
+def test_unprotect_does_not_mix_two_states(linked: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file written over in place while it was copied, to the same size: the copy was half of each."""
+    before = linked.path("run/large").resolve()
+    real = copying.copy
+
+    def copy(source: int, target: int, size: int) -> int:
+        before.chmod(0o644)
+        before.write_bytes(b"y" * size)
+        return real(source, target, size)
+
+    monkeypatch.setattr(copying, "clone", lambda source, target: False)
+    monkeypatch.setattr(copying, "copy", copy)
+    error = error_of(unprotect(linked.project, ["run/large"], observer=silent))
+    assert isinstance(error, ChangedMeanwhile) and is_linked(linked, "run/large")

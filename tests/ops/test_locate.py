@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lobsterdv.errors import CorruptContent, MissingContent, NotTracked
 from lobsterdv.events import silent
+from lobsterdv.index.rows import SeenFile
+from lobsterdv.index.seen import load_seen, save_seen
 from lobsterdv.ops.locate import PathReport, locate
+from lobsterdv.signature import signature_of
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab
 from tests.ops.test_push import flip
-from tests.ops.watching import WatchedStore, tree
+from tests.ops.watching import WatchedStore, opened_below, tree
 
 
 @pytest.fixture
@@ -148,3 +152,31 @@ def test_many_threads_ask_at_once(run: Lab) -> None:
 def test_unknown_names(run: Lab, name: str) -> None:
     with pytest.raises(NotTracked):
         path_of(run, name)
+
+
+@pytest.mark.parametrize("name", ["one.h5ad", "run"])
+@pytest.mark.parametrize("rot", [False, True])
+def test_a_view_is_read_again_after_30_days(run: Lab, name: str, rot: bool) -> None:
+    """What a disk lost in silence, with no stat changed, was handed out for ever."""
+    view = path_of(run, name)
+    files = [view] if view.is_file() else [view / "a", view / "deep/large"]
+    right = [path.read_bytes() for path in files]
+    memory = load_seen(run.project.index, str(view))
+    assert memory is not None
+    if rot:
+        for path in files:
+            flip(path)
+        ledger, rows = run.project.cache.ledger, {}
+        for path, known in memory.files.items():  # as if the signatures had stayed
+            now = signature_of((view / path if path else view).lstat())
+            rows[path] = SeenFile(now, known.digest, known.checksum)
+            if ledger.look_up(known.digest.hex()):
+                ledger.note([(known.digest.hex(), now, known.checksum, run.project.now() + 29 * 86400)])
+        save_seen(run.project.index, str(view), replace(memory, files=rows))
+    clock = run.project.now
+    for days, opened in ((29, 0), (31, 1), (32, 0)):
+        run.project.now = run.project.cache.now = lambda days=days: clock() + days * 86400  # type: ignore[misc]
+        with opened_below(view.parent) as seen:
+            assert path_of(run, name) == view
+        assert bool([path for path in seen if Path(path).is_file()]) == bool(opened), days
+    assert [path.read_bytes() for path in files] == right

@@ -438,3 +438,26 @@ def test_where_nobody_tells_who_writes(monkeypatch: pytest.MonkeyPatch, lab: Lab
         assert not handover._has_writers(file.fileno())
     lab.add("f.bin", move=True)
     assert is_shared(lab, "f.bin")
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o600, 0o400), (0o640, 0o440), (0o664, 0o444), (0o200, 0o400)])
+def test_nobody_reads_more_than_before(lab: Lab, before: int, after: int) -> None:
+    """A private file became one that everybody may read, under the user's own name."""
+    lab.write("f.bin", b"1" * LARGE, mode=before)
+    lab.add("f.bin", move=True)
+    assert mode(lab.path("f.bin")) == mode(cached(lab, "f.bin")) == after and is_shared(lab, "f.bin")
+    lab.path("f.bin").unlink()
+    lab.checkout()
+    assert lab.read("f.bin") == b"1" * LARGE
+    check_cache(lab.project.cache.folder)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0o644, 0o600), (0o600, 0o644)])
+def test_a_file_with_other_readers_is_not_taken_for_the_same(lab: Lab, first: int, second: int) -> None:
+    """The cache has these bytes, in a file with other readers: both files stay."""
+    lab.write("one", b"1" * LARGE, mode=first)
+    lab.add("one", move=True)
+    lab.write("two", b"1" * LARGE, mode=second)
+    lab.add("two", move=True)
+    assert mode(lab.path("two")) == second and not is_shared(lab, "two")
+    assert lab.state("two").work == "clean"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from lobsterdv.errors import CorruptContent, Denied, NotARemote, NotTracked
 from lobsterdv.formats import manifest as manifest_format
 from lobsterdv.formats.layout import object_key
+from lobsterdv.ops.push import push
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, error_of
@@ -276,3 +279,38 @@ def test_unknown_paths_are_said(lab: Lab, store: WatchedStore) -> None:
     report = lab.try_push("a", "nothing")
     assert [v.path for v in report.versions] == ["a"]
     assert isinstance(error_of(report), NotTracked)
+
+
+def test_a_copy_of_a_folder_travels_once(lab: Lab, store: WatchedStore) -> None:
+    """Both new, in one push: sent side by side, neither finds the other's files there."""
+    for number in range(50):
+        data = os.urandom(3000)
+        lab.write(f"a/{number}", data)
+        lab.write(f"b/{number}", data)
+    lab.add("a", "b")
+    both = threading.Barrier(2)
+
+    def meet(call: Call) -> None:
+        if call.verb == "put" and call.key.startswith("objects/"):
+            with suppress(threading.BrokenBarrierError):
+                both.wait(timeout=0.3)
+
+    store.before = meet
+    report = lab.push()
+    assert len([c for c in store.calls if c.verb == "put" and c.key.startswith("objects/")]) == 1
+    assert sorted(v.new_objects for v in report.versions) == [0, 1]
+
+
+def test_files_that_two_new_datasets_share_travel_once(lab: Lab, store: WatchedStore) -> None:
+    """One after another, the second finds what the first of the same push placed."""
+    for number in range(51):
+        data = os.urandom(3000)
+        lab.write(f"more/{number}", data)
+        if number:
+            lab.write(f"some/{number}", data)
+    lab.add("some", "more")
+    report = push(lab.project, jobs=1, observer=lab.observe)
+    assert sum(v.new_bytes for v in report.versions) < 160_000
+    assert sum(v.reused_bytes for v in report.versions) == 150_000
+    lab.lose_cache()
+    assert {row.path for row in lab.fetch().fetched} == {"some", "more"}

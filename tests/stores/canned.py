@@ -5,20 +5,22 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``claimed`` replaces the true Content-Length: larger, and the connection breaks off early."""
+    """``claimed`` replaces the true Content-Length: larger, and the connection breaks off early. ``drip`` is the
+    seconds before each byte of the body."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     claimed: int | None = None
     hang_up: bool = False
+    drip: float = 0
 
 
 WRITTEN = {"ETag": '"e"'}
@@ -80,7 +82,10 @@ def canned(*answers: Answer) -> Iterator[Canned]:
                 self.send_header("Content-Length", str(length))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(given.body)
+                with suppress(ConnectionError):  # who was kept waiting may be gone
+                    for piece in map(bytes, zip(given.body)) if given.drip else [given.body]:
+                        threading.Event().wait(given.drip)  # time.sleep is patched away in places
+                        self.wfile.write(piece)
             if given.claimed is not None:
                 self.close_connection = True
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lobsterdv.errors import CorruptContent, KeyMissing, LocalIOError, Unreachable
-from lobsterdv.stores import s3_calls, s3_read
+from lobsterdv.stores import s3_calls, s3_pace, s3_read
 from lobsterdv.stores.s3 import S3Store
 from lobsterdv.stores.s3_options import S3Credentials, S3Options
 from tests.stores.canned import Answer, Canned, canned, error
@@ -51,6 +51,34 @@ def test_a_body_that_always_breaks_off_is_unreachable_not_corrupt(server: Canned
     with pytest.raises(Unreachable, match="broke off 3 times"):
         store.read("k", start=0, length=10)
     assert len(server.seen) == 3
+
+
+def test_a_body_that_drips_is_given_up_and_asked_for_again(server: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte a minute kept a pull waiting for ever: no single wait was too long."""
+    monkeypatch.setattr(s3_pace, "TIMEOUTS", 0.1)
+    options = S3Options("lab", endpoint_url=server.url, region="us-east-1", attempts=2, read_timeout=1)
+    slow = S3Store(options, credentials=S3Credentials("a", "b"))
+    server.answers[:] = [Answer(body=WHOLE * 9, drip=0.02), Answer(body=WHOLE * 9)]
+    assert slow.read_whole("k", limit=90) == WHOLE * 9
+    assert len(server.seen) == 2
+    server.answers[:] = [Answer(body=WHOLE * 9, drip=0.02)]
+    with pytest.raises(Unreachable, match="broke off 2 times"):
+        slow.read_whole("k", limit=90)
+    slow.close()
+
+
+def test_a_slow_line_is_waited_for() -> None:
+    """Ten connections over 64 kbit/s; what is waited for elsewhere, for a limit of bytes a second, does not count."""
+    clock = [0.0]
+
+    def receive(buffer: memoryview) -> int:
+        clock[0] += 0.1
+        return 80
+
+    read = s3_pace._Pace(receive, 120, lambda: clock[0])
+    for _ in range(10_000):
+        clock[0] += 59
+        assert read(memoryview(bytearray(80))) == 80
 
 
 class Sink:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lobsterdv.errors import LocalIOError
-from lobsterdv.worktree.ground import Ground, folds_case
+from lobsterdv.worktree.ground import Ground, folds_case, folds_forms
 from tests.ops.watching import tree
 
 
@@ -105,3 +105,9 @@ def test_whether_case_is_folded_is_tried_out(tmp_path: Path) -> None:
     (tmp_path / "probe").write_text("")
     assert folds_case(tmp_path) == (tmp_path / "PROBE").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["probe"]
+
+
+def test_whether_forms_are_folded_is_tried_out(tmp_path: Path) -> None:
+    (tmp_path / "prob\u00e9").write_text("")
+    assert folds_forms(tmp_path) == (tmp_path / "probe\u0301").exists()
+    assert [p.name for p in tmp_path.iterdir()] == [p.name for p in tmp_path.glob("prob*")]
