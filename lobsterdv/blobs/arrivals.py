@@ -231,7 +231,7 @@ class Arrivals:
         for content, data in whole:
             actual = digest_of(data)
             if actual == content.digest:
-                right.append((actual, data))
+                right.append((content.digest, data))
             else:
                 self.fail(content.digest, CorruptContent(self._name, self._where, str(content.digest), str(actual)))
         if self._packable:

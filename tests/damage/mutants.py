@@ -48,7 +48,7 @@ def pointer_first() -> None:
 
 def believing() -> None:
     """Bytes that arrive are taken for what their name says."""
-    from lobsterdv.blobs import download, incoming
+    from lobsterdv.blobs import arrivals, incoming
     from lobsterdv.digest import Hasher
 
     class Believed(bytes):
@@ -64,7 +64,7 @@ def believing() -> None:
         def digest(self) -> Believed:  # type: ignore[override]
             return Believed(32)
 
-    download.digest_of = lambda data: Believed(32)  # type: ignore[assignment]
+    arrivals.digest_of = lambda data: Believed(32)  # type: ignore[assignment]
     incoming.Hasher = Trusting  # type: ignore[misc]
 
 

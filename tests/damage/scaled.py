@@ -16,9 +16,9 @@ SMALL = 32 << 10
 
 def values() -> list[tuple[Any, str, Any]]:
     """Module, name and small value of everything that counts in megabytes."""
-    from lobsterdv.blobs import arrivals, cutting, intake, objects, ranges, sending, storage, upload
+    from lobsterdv.blobs import arrivals, cutting, download, intake, objects, ranges, sending, storage, upload
     from lobsterdv.ops import addition, taking_in
-    from lobsterdv.stores import s3_upload
+    from lobsterdv.stores import s3_read, s3_upload
 
     return [
         *((module, "BLOCK_BYTES", BLOCK) for module in (cutting, objects, sending, upload)),
@@ -27,6 +27,8 @@ def values() -> list[tuple[Any, str, Any]]:
         (storage, "SHORT_RANGE_BYTES", 8 << 10),
         (ranges, "RANGE_BYTES", BLOCK),
         (arrivals, "_DECODED_BYTES", BLOCK // 4),
+        (download, "_WAITING_BYTES", 4 * BLOCK),
+        (s3_read, "_SLICE", BLOCK // 4),
         (intake, "_PENDING_BYTES", 2 * BLOCK),
         (s3_upload, "part_size_for", lambda size, *, chosen: BLOCK),
     ]

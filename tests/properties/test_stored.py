@@ -21,7 +21,7 @@ from blake3 import blake3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lobsterdv.blobs import cutting, download, sending, upload
+from lobsterdv.blobs import arrivals, cutting, sending, upload
 from lobsterdv.blobs.cutting import Cutter, cut_data, cut_file, read_rows, stream_file
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.storage import Storage
@@ -268,7 +268,7 @@ def test_what_the_cache_packs_is_never_sent_as_large() -> None:
     """A large content is read by its descriptor; one in a pack has none of its own."""
     assert SMALL_BYTES <= sending.SHARED_BELOW_BYTES
     with small_sizes():
-        assert addition.SMALL_BYTES == taking_in.SMALL_BYTES == download.SMALL_BYTES <= sending.SHARED_BELOW_BYTES
+        assert addition.SMALL_BYTES == taking_in.SMALL_BYTES == arrivals.SMALL_BYTES <= sending.SHARED_BELOW_BYTES
 
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
