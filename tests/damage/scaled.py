@@ -16,17 +16,17 @@ SMALL = 32 << 10
 
 def values() -> list[tuple[Any, str, Any]]:
     """Module, name and small value of everything that counts in megabytes."""
-    from lobsterdv.blobs import cutting, download, intake, objects, ranges, sending, storage, upload
+    from lobsterdv.blobs import arrivals, cutting, intake, objects, ranges, sending, storage, upload
     from lobsterdv.ops import addition, taking_in
     from lobsterdv.stores import s3_upload
 
     return [
         *((module, "BLOCK_BYTES", BLOCK) for module in (cutting, objects, sending, upload)),
         *((module, "SHARED_BELOW_BYTES", SHARED_BELOW) for module in (sending, upload)),
-        *((module, "SMALL_BYTES", SMALL) for module in (addition, taking_in, download)),
+        *((module, "SMALL_BYTES", SMALL) for module in (addition, arrivals, taking_in)),
         (storage, "SHORT_RANGE_BYTES", 8 << 10),
         (ranges, "RANGE_BYTES", BLOCK),
-        (download, "_DECODED_BYTES", BLOCK // 4),
+        (arrivals, "_DECODED_BYTES", BLOCK // 4),
         (intake, "_PENDING_BYTES", 2 * BLOCK),
         (s3_upload, "part_size_for", lambda size, *, chosen: BLOCK),
     ]
