@@ -39,6 +39,8 @@ SOME = 3
 """Kill points of each verb in the default suite; of faults it takes one request of a push and of a pull each."""
 NOT_STRUCK = {"not truncated, it says"}
 """Every list of these remotes has one page, so there is none that it could call the last."""
+MAY_MISS = {"error in 200", *faults.LISTS}
+"""One request of a push and of a pull may have an answer without a body, or an empty list: requests do not tell."""
 long = pytest.param(True, marks=pytest.mark.faults)
 
 
@@ -252,7 +254,7 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
                 attempt.times = struck
             struck_in_all += struck
             absorbed += bool(struck) and said.code == 0
-    assert struck_in_all or kind in NOT_STRUCK or (kind in faults.LISTS and not whole)
+    assert struck_in_all or kind in NOT_STRUCK or (kind in MAY_MISS and not whole)
     with counters.trying("S3 faults, of these absorbed", absorbed):
         pass
 
