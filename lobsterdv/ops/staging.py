@@ -39,15 +39,15 @@ def stage_files(project: Project, plan: Plan, stage: Path, *, mtime_ns: int, who
     """Write every new file, verified, into the staging folder."""
     staged = Staged(plan, stage, whole=whole)
     links = project.config.links
+    made = {str(stage): None}  # what is there; the rest is to be synced
 
     def jobs() -> Iterator[tuple[str, Entry]]:
-        made = {str(stage)}
         for path, entry in staged:
             folder = path if entry.type is EntryType.FOLDER and whole else path.rpartition("/")[0]
             if folder not in made:
                 with durable.translating(stage):
                     os.makedirs(folder, exist_ok=True)
-                made.add(folder)
+                made.update(_folders(folder, stage))
             yield path, entry
 
     def write(batch: list[tuple[str, Entry]]) -> list[tuple[str, SeenFile]]:
@@ -71,22 +71,31 @@ def stage_files(project: Project, plan: Plan, stage: Path, *, mtime_ns: int, who
             (stage / "tree").mkdir(exist_ok=True)
     for rows in workers.each(write, _batches(jobs()), jobs=min(2, project.jobs)):
         plan.right.update(rows)
-    durable.sync_all(_Files(staged, plan.write.files), jobs=8, together=stage)
+    durable.sync_all(_Synced(staged, plan.write.files, [*made][1:]), jobs=8, together=stage)
     return staged
 
 
-class _Files(Sequence[Path]):
-    """The paths of the staged regular files, each made when it is asked for."""
+def _folders(folder: str, stage: Path) -> Iterator[tuple[str, None]]:
+    """A folder in the stage and those above it, which were made with it."""
+    while folder != str(stage):
+        yield folder, None
+        folder = folder.rpartition("/")[0]
 
-    def __init__(self, staged: Staged, count: int) -> None:
+
+class _Synced(Sequence[Path]):
+    """The paths of the staged regular files, each made when it is asked for, and the folders that hold their names."""
+
+    def __init__(self, staged: Staged, count: int, folders: Sequence[str]) -> None:
         self._staged = staged
         self._count = count
+        self._folders = folders
 
     def __len__(self) -> int:
-        return self._count
+        return self._count + len(self._folders)
 
     def __iter__(self) -> Iterator[Path]:
-        return (Path(path) for path, entry in self._staged if entry.is_file)
+        yield from (Path(path) for path, entry in self._staged if entry.is_file)
+        yield from map(Path, self._folders)
 
     @overload
     def __getitem__(self, at: int) -> Path: ...

@@ -97,6 +97,8 @@ def findings(calls: Sequence[Call], *, below: Path, allowed: Sequence[str]) -> l
             if matters(new + path[len(old or "") :]):
                 wrong.append(f"{how} before it was synced: {new + path[len(old or '') :]}")
             dirty.add(new + path[len(old or "") :])
+        for folder in [path for path in unsynced if old is not None and (path == old or path.startswith(old + "/"))]:
+            unsynced[new + folder[len(old or "") :]] = new + unsynced[folder][len(old or "") :]
         unsynced[os.path.dirname(new)] = new
 
     for call in calls:

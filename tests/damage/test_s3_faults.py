@@ -37,6 +37,10 @@ DOCUMENTED = {1, 3, 4, 6}
 """How a command may end that did not succeed (DESIGN.md, exit codes)."""
 SOME = 3
 """Kill points of each verb in the default suite; of faults it takes one request of a push and of a pull each."""
+NOT_STRUCK = {"not truncated, it says"}
+"""Every list of these remotes has one page, so there is none that it could call the last."""
+MAY_MISS = {"error in 200", *faults.LISTS}
+"""One request of a push and of a pull may have an answer without a body, or an empty list: requests do not tell."""
 long = pytest.param(True, marks=pytest.mark.faults)
 
 
@@ -197,18 +201,19 @@ def test_killed_at_a_request(verb: str, whole: bool, line: Line, counters: Count
     for point in some(count, whole):
         root = line.begin(verb)
         case = f"{verb} killed at request {point} of {count}"
-        said = line.killed_at(point, verb, root)
-        before = list(line.proxy.exchanges)
-        killed += said.code == -1
-        assert said.code in (-1, 0), (case, said)
-        line.judge(verb, root, case, after_success=False)
-        after = line.goes_on(verb, root, case)
+        with counters.trying(f"kill -9 at an S3 request of {verb}") as attempt:
+            said = line.killed_at(point, verb, root)
+            before = list(line.proxy.exchanges)
+            attempt.times = int(said.code == -1)
+            killed += attempt.times
+            assert said.code in (-1, 0), (case, said)
+            line.judge(verb, root, case, after_success=False)
+            after = line.goes_on(verb, root, case)
         if verb == "push":
             there = sum(e.sent for e in before if e.is_done and e.verb == "PUT" and "/objects/" in e.target)
             again = sum(e.sent for e in after if e.verb == "PUT" and "/objects/" in e.target)
             assert again <= sent_in_all - there, case
     assert killed >= min(count, SOME) - 1
-    counters.both(f"kill -9 at an S3 request of {verb}", killed)
 
 
 def faulted(line: Line, verb: str, kind: str, first: int, times: int) -> tuple[Said, int, str]:
@@ -244,21 +249,27 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
         count = line.requests_of(verb, kind)
         points = range(1, count + 1) if whole or not count else [1 + faults.KINDS.index(kind) * 3 % count]
         for first in points:
-            said, struck, _ = faulted(line, verb, kind, first, times=1)
+            with counters.trying(f"S3 fault, {kind}: absorbed, or told and gone on from") as attempt:
+                said, struck, _ = faulted(line, verb, kind, first, times=1)
+                attempt.times = struck
             struck_in_all += struck
             absorbed += bool(struck) and said.code == 0
-    assert struck_in_all or not whole or kind == "not truncated, it says"
-    counters.both(f"S3 fault, {kind}: absorbed, or told and gone on from", struck_in_all)
-    counters.both("S3 faults, of these absorbed", absorbed)
+    assert struck_in_all or kind in NOT_STRUCK or (kind in MAY_MISS and not whole)
+    with counters.trying("S3 faults, of these absorbed", absorbed):
+        pass
 
 
 @pytest.mark.parametrize("whole", [False, long])
 @pytest.mark.parametrize("kind", ["500", "reset before", "truncated", pytest.param("503", marks=pytest.mark.faults)])
 def test_four_in_a_row(kind: str, whole: bool, line: Line, counters: Counters) -> None:
     """As many as there are attempts after the first: nobody notices."""
+    met = 0
     for verb in ("push", "pull"):
         count = line.requests_of(verb, kind)
         for first in range(1, count + 1) if whole else [count // 2 or 1]:
-            said, _, case = faulted(line, verb, kind, first, times=4)
-            assert said.code == 0, (case, said)
-            counters.both("S3 faults, four in a row: absorbed")
+            with counters.trying("S3 faults, four in a row: absorbed") as attempt:
+                said, struck, case = faulted(line, verb, kind, first, times=4)
+                assert said.code == 0, (case, said)
+                attempt.times = int(struck == 4)
+            met += attempt.times
+    assert met
