@@ -9,17 +9,25 @@ delete is told before anything is written: the keys of a lock that cannot be giv
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn
 
 from lobsterdv.blobs.grace import LOCK_S, SKEW_S
-from lobsterdv.errors import Busy, LobsterError, Refused
+from lobsterdv.errors import Busy, KeyMissing, LobsterError, Refused
 from lobsterdv.formats.layout import LOCKS, is_held
 from lobsterdv.stores.base import Stat, Store
 
 _RENEW_S: Final = LOCK_S / 4
+_ASK_S: Final = 60
+"""After so much time without a deletion the store is asked for its clock, which else is that of its last answer."""
 _Yields = Callable[[str, str], bool]
+
+
+def _steady() -> float:
+    """Seconds that never jump; those of a machine that sleeps count where the system counts them."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class RemoteLock:
@@ -27,14 +35,18 @@ class RemoteLock:
     time of a value that was just written. ``left`` are keys that could not be removed at its end, with the reasons.
     Raises Denied, Busy, and Refused when ``now``, this machine's clock, is far off."""
 
-    def __init__(self, store: Store, *, holder: str, now: float, name: str = "") -> None:
+    def __init__(
+        self, store: Store, *, holder: str, now: float, name: str = "", steady: Callable[[], float] = _steady
+    ) -> None:
         self._store = store
+        self._steady = steady
         self._id = name or f"{int(now * 1000):015d}-{os.urandom(8).hex()}"
         self._holder = holder.encode()
         self._written: list[str] = []
         self._now = now
         self.began = 0.0
         self._renewed = 0.0
+        self._asked = steady()
         self.left: dict[str, LobsterError] = {}
 
     def __enter__(self) -> RemoteLock:
@@ -57,6 +69,12 @@ class RemoteLock:
 
     def renew(self) -> None:
         """To be called before each deletion. Raises Busy when so much time passed that somebody else may have it."""
+        asked, self._asked = self._asked, self._steady()
+        if self._asked - asked >= _ASK_S:
+            try:
+                self._store.head(f"{LOCKS}{self._id}.held")
+            except KeyMissing:
+                self._lost("this collection's lock was taken away")
         now = self._store.clock()
         if now - self._renewed < _RENEW_S:
             return

@@ -14,7 +14,7 @@ from lobsterdv.errors import Busy, Denied, Refused
 from lobsterdv.index.pushed import load_all_pushed, save_pushed
 from lobsterdv.ops.gc_remote import collect_remote, undo_retirements
 from lobsterdv.ops.verify import verify_remote
-from lobsterdv.stores.base import Store
+from lobsterdv.stores.base import Stat, Store
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, checked, error_of
@@ -264,6 +264,33 @@ def test_a_lock_that_nobody_renews_counts_for_nothing_after_an_hour(
         collect(lab)
     years.pass_days(1)
     collect(lab)
+
+
+class LastAnswered(MemoryStore):
+    """Its clock is that of its last answer, as S3's is."""
+
+    answered = 0.0
+
+    def head(self, key: str) -> Stat:
+        self.answered = self.now
+        return super().head(key)
+
+    def clock(self) -> float:
+        return self.answered
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_who_was_halted_for_long_deletes_nothing_more(others: bool) -> None:
+    store, steady = LastAnswered(), [0.0]
+    with RemoteLock(store, holder="halted", now=0, name="1", steady=lambda: steady[0]) as lock:
+        lock.renew()
+        steady[0] = store.now = 2 * 3600.0
+        if others:
+            with RemoteLock(store, holder="next", now=store.now, name="2"):
+                pass
+            store.delete("locks/1.held")
+        with pytest.raises(Busy, match="taken away" if others else "halted for too long"):
+            lock.renew()
 
 
 def test_who_may_not_delete_is_told_and_leaves_nothing_behind(lab: Lab, store: WatchedStore, years: Years) -> None:
