@@ -18,9 +18,11 @@ from lobsterdv.errors import FormatError, UnknownFormat
 from lobsterdv.formats.entries import BLOCK, FILES, LINK, TYPES, Entries
 from lobsterdv.formats.entries import Entry as Entry
 from lobsterdv.formats.entries import EntryType as EntryType
+from lobsterdv.formats.yamlio import clipped
 from lobsterdv.paths import check_paths, safe_link, safe_path
 
 _HEADER: Final = b"lobsterdv listing 1\n"
+_MOST: Final = 800  # characters of a path in a message, which may name two
 _BLOCK_BYTES: Final = 128 << 10
 _NAMES: Final = tuple(kind.value for kind in TYPES)
 _CODES: Final = {name: code for code, name in enumerate(_NAMES)}
@@ -87,7 +89,7 @@ def check_tree(entries: Sequence[Entry], *, what: str) -> None:
     previous = parent = ""
     for path in paths:
         if path <= previous:
-            raise FormatError(what, f"{path!r} is out of order or listed twice")
+            raise FormatError(what, f"{clipped(path, _MOST)} is out of order or listed twice")
         previous = path
         above = path.rpartition("/")[0]
         if above != parent:
@@ -98,7 +100,8 @@ def check_tree(entries: Sequence[Entry], *, what: str) -> None:
     if not folders.isdisjoint(paths):
         leaf = next(path for path in paths if path in folders)
         below = next(path for path in paths if path.startswith(leaf + "/"))
-        raise FormatError(what, f"{below!r} lies below {leaf!r}, which is not a folder with content")
+        named = f"{clipped(below, _MOST)} lies below {clipped(leaf, _MOST)}"
+        raise FormatError(what, f"{named}, which is not a folder with content")
 
 
 def _encode(entries: Entries, start: int, end: int) -> bytes:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from lobsterdv.digest import Digest, Digests
 from lobsterdv.errors import FormatError
 from lobsterdv.formats.columns import (
+    column,
     compress,
     decompress,
     digests,
@@ -50,10 +51,12 @@ def parse_mark(stored: bytes, *, what: str) -> Mark:
     """Raises FormatError."""
     header, columns = parse_columns(decompress(stored, what=what), "mark", what=what)
     at = header.get("at")
-    keys, sizes = texts(columns, "keys", what=what), integers(columns, "sizes", 8, what=what)
+    sizes = integers(columns, "sizes", 8, what=what)
     records: Digests = digests(columns, "records", what=what)
-    if type(at) is not int or not 0 <= at < 1 << 63 or len(keys) != len(sizes):
+    lines = bytes(column(columns, "keys", what=what)).count(b"\n")  # before a bomb of line breaks becomes a list
+    if type(at) is not int or not 0 <= at < 1 << 63 or lines != len(sizes):
         raise FormatError(what, "its columns do not fit each other")
+    keys = texts(columns, "keys", what=what)
     if any(a >= b for a, b in pairwise(keys)):
         raise FormatError(what, "its keys are out of order")
     return Mark(at, keys, sizes, list(records))

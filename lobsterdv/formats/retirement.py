@@ -15,6 +15,8 @@ from lobsterdv.formats.yamlio import FORMAT, Value, check_format, dump_mapping, 
 
 MAX_RETIREMENT_BYTES: Final = 8 * MAX_RECORD_BYTES
 """The record is one text here, whose characters take up to six bytes."""
+_MAX_EVENTS: Final = 100
+"""Its keys and values are few, only one text is long; a megabyte of small ones would take a second to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def encode_retirement(retirement: Retirement) -> bytes:
 
 def parse_retirement(data: bytes, *, what: str) -> Retirement:
     """Raises FormatError, also when the record in it is not the one that it names."""
-    mapping = load_mapping(data, what=what, max_bytes=MAX_RETIREMENT_BYTES)
+    mapping = load_mapping(data, what=what, max_bytes=MAX_RETIREMENT_BYTES, max_events=_MAX_EVENTS)
     check_format(mapping, what=what)
     found = [mapping.get(key) for key in ("at", "by", "host", "was")]
     texts = [value for value in found if isinstance(value, str)]

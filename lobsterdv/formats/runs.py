@@ -13,8 +13,9 @@ from typing import Final
 
 from lobsterdv.digest import parse_digest
 from lobsterdv.errors import FormatError
+from lobsterdv.formats.columns import no_constants, no_duplicates
 from lobsterdv.formats.pointer import Input
-from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, Value
+from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, MAX_DEPTH, Value, check_depth, check_format
 from lobsterdv.paths import safe_path
 
 MAX_RUN_BYTES: Final = 4 * MAX_BYTES
@@ -78,16 +79,15 @@ def parse_run(data: bytes, *, what: str) -> RunRecord:
     """Bytes to a RunRecord, every field checked. Raises FormatError."""
     if len(data) > MAX_RUN_BYTES:
         raise FormatError(what, f"{len(data)} bytes long; at most {MAX_RUN_BYTES} are allowed")
-    try:
-        mapping = json.loads(data)
-    except (ValueError, RecursionError):
-        raise FormatError(what, "not valid JSON") from None
-    if not isinstance(mapping, dict) or mapping.get("lobsterdv") != FORMAT:
-        raise FormatError(what, f"no `lobsterdv: {FORMAT}` in it")
+    mapping = _load(data, what)
+    check_format(mapping, what=what)
     exit_code, dirty = mapping.get("exit_code", 0), mapping.get("dirty", False)
-    if type(exit_code) is not int or type(dirty) is not bool:
-        raise FormatError(what, "`exit_code` is a number and `dirty` true or false")
-    environment = {name: str(value) for name, value in _section(mapping, "environment", what).items()}
+    if type(exit_code) is not int or abs(exit_code) >= 1 << 31 or type(dirty) is not bool:
+        raise FormatError(what, "`exit_code` is a number of 32 bits and `dirty` true or false")
+    environment = _section(mapping, "environment", what)
+    versions = {name: value for name, value in environment.items() if isinstance(value, str)}
+    if len(versions) != len(environment):
+        raise FormatError(what, "`environment` holds something else than names and versions")
     return RunRecord(
         activity=_text(mapping, "activity", what),
         inputs=_parse_references(mapping.get("inputs"), "inputs", what),
@@ -102,9 +102,22 @@ def parse_run(data: bytes, *, what: str) -> RunRecord:
         params=_section(mapping, "params", what),
         commit=_optional(mapping, "commit", what),
         dirty=dirty,
-        environment=environment,
+        environment=versions,
         extra={key: value for key, value in mapping.items() if key not in _KNOWN},
     )
+
+
+def _load(data: bytes, what: str) -> dict[str, Value]:
+    """One JSON object in UTF-8 of one meaning, which can be written again. Raises FormatError."""
+    try:
+        mapping = json.loads(data.decode(), object_pairs_hook=no_duplicates, parse_constant=no_constants)
+        json.dumps(mapping, allow_nan=False, ensure_ascii=False).encode()  # half a surrogate pair, 1e999
+    except (ValueError, RecursionError):
+        raise FormatError(what, "not valid JSON") from None
+    if not isinstance(mapping, dict):
+        raise FormatError(what, "not a mapping of keys to values")
+    check_depth(mapping, MAX_DEPTH, what=what)
+    return mapping
 
 
 def _references(items: tuple[Input, ...]) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from typing import Final
 from lobsterdv.digest import Digest, parse_digest
 from lobsterdv.errors import FormatError
 from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, Value, check_format, dump_mapping, load_mapping
+from lobsterdv.paths import safe_path
 
 MAX_REASON: Final = 2000  # characters
 
@@ -52,4 +53,7 @@ def parse_tombstone(data: bytes, *, what: str) -> Tombstone:
     texts = [value for value in found if isinstance(value, str)]
     if mapping.get("event") != "forget" or len(texts) != len(found):
         raise FormatError(what, "it is no tombstone")
-    return Tombstone(parse_digest(mapping.get("version"), what=what), *texts)
+    path, reason, at, by, host = texts
+    if len(reason) > MAX_REASON:
+        raise FormatError(what, f"a reason of {len(reason)} characters; at most {MAX_REASON} are kept")
+    return Tombstone(parse_digest(mapping.get("version"), what=what), safe_path(path), reason, at, by, host)

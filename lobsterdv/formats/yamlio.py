@@ -37,7 +37,9 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
-def load_mapping(data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> dict[str, Value]:
+def load_mapping(
+    data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, max_events: int | None = None
+) -> dict[str, Value]:
     """Parse one document whose top is a mapping; nothing but comments is an empty one.
 
     Raises FormatError naming ``what``.
@@ -49,7 +51,8 @@ def load_mapping(data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_dept
     except UnicodeDecodeError as error:
         raise FormatError(what, f"not UTF-8 (byte {error.start})") from None
     try:
-        value = _build(iter(yaml.parse(text, Loader=_LOADER)), max_depth, what)
+        events = iter(yaml.parse(text, Loader=_LOADER))
+        value = _build(events if max_events is None else _few(events, max_events, what), max_depth, what)
     except yaml.MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise FormatError(what, f"not valid YAML: {error.problem}{line}") from None
@@ -67,7 +70,7 @@ def dump_mapping(mapping: Mapping[str, Value], *, max_depth: int = MAX_DEPTH) ->
 
     Raises FormatError for what could not be read back: too deep, a key too long, text that is not Unicode.
     """
-    _check_depth(mapping, max_depth)
+    check_depth(mapping, max_depth)
     lines: list[str] = []
     _emit_mapping(mapping, 0, lines)
     try:
@@ -93,10 +96,17 @@ def check_format(mapping: Mapping[str, Value], *, what: str) -> None:
         )
 
 
-def clipped(value: object) -> str:
+def clipped(value: object, most: int = 80) -> str:
     """What a document holds, to be shown in a message: a hostile one may be long."""
     shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def _few(events: Iterator[yaml.Event], most: int, what: str) -> Iterator[yaml.Event]:
+    for number, event in enumerate(events):
+        if number >= most:
+            raise FormatError(what, "it holds too many keys and values")
+        yield event
 
 
 def _build(events: Iterator[yaml.Event], max_depth: int, what: str) -> Value:
@@ -210,12 +220,13 @@ def _key(key: str) -> str:
     return text
 
 
-def _check_depth(value: Value | Mapping[str, Value], left: int) -> None:
+def check_depth(value: Value | Mapping[str, Value], left: int, *, what: str = "value") -> None:
+    """Refuse what is nested in more levels than ``left``."""
     if isinstance(value, dict | list):
         if not left:
-            raise FormatError("value", "nested too deeply to be written")
+            raise FormatError(what, "nested too deeply")
         for inner in value.values() if isinstance(value, dict) else value:
-            _check_depth(inner, left - 1)
+            check_depth(inner, left - 1, what=what)
 
 
 def _text(text: str) -> str:

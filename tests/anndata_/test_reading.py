@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lobsterdv.anndata_ import writing
@@ -50,6 +53,38 @@ def test_a_zarr_store_comes_back_as_anndata_only_if_it_is_one(tmp_path: Path) ->
     assert adata.shape == (12, 4)
     shutil.copytree(tmp_path / "a.zarr" / "layers", tmp_path / "plain.zarr")
     assert load(tmp_path / "plain.zarr", "zarr", name="plain.zarr") == tmp_path / "plain.zarr"
+
+
+class Harm:
+    """Whoever unpickles it writes a file."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.canary,)
+
+
+def test_a_zarr_array_that_asks_to_be_unpickled_is_refused(tmp_path: Path) -> None:
+    """The codec is named by the array's metadata, which comes with the data: whoever pushes it chose it."""
+    import anndata
+    import numcodecs
+
+    store, canary = tmp_path / "a.zarr", tmp_path / "canary"
+    with anndata.settings.override(zarr_write_format=2):
+        writing.write(anndata.AnnData(np.ones((3, 2), dtype="f4")), store, name="a.zarr")
+    (store / ".zmetadata").unlink(missing_ok=True)
+    metadata = json.loads((store / "X/.zarray").read_text())
+    (store / "X/.zarray").write_text(json.dumps(metadata | {"compressor": {"id": "pickle"}, "filters": None}))
+    (chunk,) = (path for path in (store / "X").iterdir() if not path.name.startswith("."))
+    chunk.write_bytes(pickle.dumps(Harm(canary)))
+    with pytest.raises(FormatError, match="pickle"):  # by zarr from 3.1 on
+        load(store, "zarr", name="a.zarr")
+    with pytest.raises(RuntimeError, match="unpickling"):  # by numcodecs, whichever zarr asks it
+        numcodecs.get_codec({"id": "pickle"}).decode(chunk.read_bytes())
+    assert not canary.exists()
+    pickle.loads(chunk.read_bytes())
+    assert canary.exists(), "it was harmless, and the test proves nothing"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "tsv.gz", "parquet", "feather"])

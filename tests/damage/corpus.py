@@ -26,11 +26,15 @@ from lobsterdv.formats.manifest import (
     parse_segment,
     segments_in,
 )
+from lobsterdv.formats.mark import Mark, encode_mark, parse_mark
 from lobsterdv.formats.pack import Packed, encode_pack_index, parse_pack_index
-from lobsterdv.formats.pointer import Pointer, encode_pointer, parse_pointer
+from lobsterdv.formats.pointer import Input, Pointer, encode_pointer, parse_pointer
 from lobsterdv.formats.record import Record, encode_record, parse_record
 from lobsterdv.formats.remote_settings import REMOTE_KEYS
+from lobsterdv.formats.retirement import Retirement, encode_retirement, parse_retirement
+from lobsterdv.formats.runs import RunRecord, encode_run, parse_run
 from lobsterdv.formats.table import Content, Extent, StoredObject, Table, encode_table
+from lobsterdv.formats.tombstone import Tombstone, encode_tombstone, parse_tombstone
 from lobsterdv.paths import SafeRelPath, safe_link, safe_path
 from lobsterdv.stores.open import parse_url
 
@@ -50,10 +54,15 @@ TABLE: Final = Table(ENTRIES, (CONTENT,))
 LISTING: Final = encode_listing(Listing(ENTRIES))
 REF: Final = SegmentRef(DIGEST, len(ENTRIES), SafeRelPath("a"))
 POINTER: Final = Pointer(DIGEST, 4, "file")
+RECORD: Final = encode_record(Record(SafeRelPath("d"), POINTER, DIGEST, "2026-01-01T00:00:00Z", "ada", "lab-1"))
+RUN: Final = RunRecord(
+    "qc", (Input(SafeRelPath("i"), DIGEST),), (Input(SafeRelPath("o"), DIGEST),), "2026-01-01T00:00:00Z",
+    "2026-01-01T00:01:00Z", "ada", "lab-1", command="make o", params={"k": 3}, environment={"python": "3.11"},
+)  # fmt: skip
 HONEST: Final[dict[str, bytes]] = {
     "pointer": encode_pointer(POINTER),
     "config": b"lobsterdv: 1\nproject: " + b"0" * 32 + b"\nremote: r\nremotes:\n  r:\n    url: s3://bucket/x\n",
-    "record": encode_record(Record(SafeRelPath("d"), POINTER, DIGEST, "2026-01-01T00:00:00Z", "ada", "lab-1")),
+    "record": RECORD,
     "listing": LISTING,
     "manifest": encode_manifest(Manifest(listing_digest(LISTING), True, 8, TABLE)),
     "segment": encode_segment(TABLE),
@@ -63,6 +72,10 @@ HONEST: Final[dict[str, bytes]] = {
     "link": b"../b",
     "url": b"s3://bucket/prefix",
     "key": b"catalog/" + b"0" * 32 + b"/" + HEX.encode() + b".yaml",
+    "mark": encode_mark(Mark(1_700_000_000_000, ["manifests/a", "objects/b"], [4, 5], [DIGEST])),
+    "retirement": encode_retirement(Retirement(RECORD, "2026-01-01T00:00:00Z", "ada", "lab-1")),
+    "tombstone": encode_tombstone(Tombstone(DIGEST, "d", "withdrawn", "2026-01-01T00:00:00Z", "ada", "lab-1")),
+    "run record": encode_run(RUN),
 }
 
 
@@ -86,6 +99,10 @@ PARSERS: Final[dict[str, Callable[[bytes], object]]] = {
     "link": lambda data: safe_link(SafeRelPath("a/l"), data.decode(errors="surrogateescape")),
     "url": lambda data: parse_url(data.decode(errors="surrogateescape")),
     "key": lambda data: name_in_key(data.decode(errors="surrogateescape"), what="it"),
+    "mark": lambda data: parse_mark(data, what="it"),
+    "retirement": lambda data: parse_retirement(data, what="it").push(),
+    "tombstone": lambda data: parse_tombstone(data, what="it"),
+    "run record": lambda data: parse_run(data, what="it"),
 }
 
 BAD_PATHS: Final[Cases] = {
@@ -481,6 +498,124 @@ def _urls() -> Cases:
     }  # fmt: skip
 
 
+def _marks() -> Cases:
+    good = {"keys": b"a\nb\n", "sizes": pack_integers([4, 5], 8), "records": bytes(DIGEST)}
+    cases = _containers("mark", "mark") | _frames() | {"a manifest": HONEST["manifest"]}
+    for name, at in {
+        "text": "1", "-1": -1, "2^63": 1 << 63, "true": True, "float": 1.0, "null": None, "list": [1],
+    }.items():  # fmt: skip
+        cases[f"at: {name}"] = compress(encode_columns("mark", {"at": at}, good))
+    cases["no at"] = compress(encode_columns("mark", {}, good))
+    for name, change in {
+        "more keys": {"keys": b"a\nb\nc\n"}, "fewer keys": {"keys": b"a\n"}, "no keys": {"keys": b""},
+        "out of order": {"keys": b"b\na\n"}, "twice": {"keys": b"a\na\n"}, "cut key": {"keys": b"a\nb"},
+        "not UTF-8": {"keys": b"a\n\xff\n"}, "surrogates": {"keys": b"a\n\xed\xa0\x80\n"}, "cut": {"sizes": bytes(15)},
+        "no sizes": {"sizes": b""}, "cut record": {"records": bytes(31)}, "a byte": {"records": b"x"},
+        "a MiB of keys": {"keys": b"\n" * 1_000_000},
+    }.items():  # fmt: skip
+        cases[name] = compress(encode_columns("mark", {"at": 1}, good | change))
+    for name in good:
+        columns = {k: v for k, v in good.items() if k != name}
+        cases[f"without {name}"] = compress(encode_columns("mark", {"at": 1}, columns))
+    return cases
+
+
+def _retirements() -> Cases:
+    good, own = HONEST["retirement"], b'record: "' + str(digest_of(RECORD)).encode() + b'"'
+    cases = _yaml(good) | {
+        "empty": b"", "too large": good + b"#" * 1_100_000, "large value": good + b"x: " + b"y" * 1_100_000 + b"\n",
+        "many values": good + b"x:\n" + b"- \n" * 340_000, "many in a flow": good + b"x: [" + b"1," * 500_000 + b"]\n",
+        "many empty lists": good + b"x: [" + b"[]," * 340_000 + b"]\n",
+        "a tombstone": HONEST["tombstone"], "a record": RECORD, "another event": good.replace(b"retire", b"forget", 1),
+        "another record": good.replace(own, b'record: "blake3:' + HEX.encode() + b'"'),
+        "was changed": good.replace(b"ada\\nhost", b"bob\\nhost"), "no was": good[: good.index(b"was:")],
+        "was list": good[: good.index(b"was:")] + b"was: [a]\n", "by list": good.replace(b"by: ada", b"by: [ada]", 1),
+        "host number": good.replace(b"host: lab-1", b"host: 7", 1), "no record": good.replace(own + b"\n", b""),
+    }  # fmt: skip
+    for name, digest in BAD_DIGESTS.items():
+        cases[f"record: {name}"] = good.replace(own, b"record: " + json.dumps(digest).encode())
+    small = {name: data for name, data in _records().items() if len(data) < 100_000}
+    for name, data in small.items():
+        try:
+            was = data.decode()
+        except UnicodeDecodeError:
+            continue
+        cases[f"was: {name}"] = encode_retirement(Retirement(was.encode(), "2026-01-01T00:00:00Z", "ada", "lab-1"))
+    return cases
+
+
+def _tombstones() -> Cases:
+    good, own = HONEST["tombstone"], b'version: "blake3:' + HEX.encode() + b'"'
+    cases = _yaml(good) | {
+        "empty": b"", "a retirement": HONEST["retirement"], "another event": good.replace(b"forget", b"retire", 1),
+        "a long reason": good.replace(b"withdrawn", b"x" * 2001), "reason list": good.replace(b"withdrawn", b"[a]"),
+        "no reason": good.replace(b"reason: withdrawn\n", b""), "at number": good.replace(b"at: ", b"at: 7 #"),
+        "by mapping": good.replace(b"by: ada", b"by: {a: 1}"), "host null": good.replace(b"host: lab-1", b"host: null"),
+        "no version": good.replace(own + b"\n", b""), "version list": good.replace(own, b"version: []"),
+    }  # fmt: skip
+    for name, digest in BAD_DIGESTS.items():
+        cases[f"version: {name}"] = good.replace(own, b"version: " + json.dumps(digest).encode())
+    for name, path in BAD_PATHS.items():
+        shown = json.dumps(path.decode(errors="surrogateescape")).encode()
+        cases[f"path: {name}"] = good.replace(b"\npath: d\n", b"\npath: " + shown + b"\n")
+    return cases
+
+
+def _runs() -> Cases:
+    good = HONEST["run record"]
+    honest = json.loads(good)
+
+    def run(**fields: object) -> bytes:
+        return json.dumps(honest | fields).encode()
+
+    def adding(text: bytes) -> bytes:
+        return b"{" + text + b"," + good[1:]
+
+    nested: object = 1
+    for _ in range(9):
+        nested = [nested]
+    cases = {
+        "empty": b"", "binary": b"\xff\xfe", "list": b"[]", "null": b"null", "number": b"1", "text": b'"x"',
+        "cut": good[:-2],
+        "two": good * 2, "nested": b"[" * 60_000, "nested mappings": b'{"a":' * 12_000,
+        "nested params": adding(b'"x":' + b"[" * 900 + b"]" * 900), "nine levels": run(params={"a": nested}),
+        "deep in the environment": run(environment={"a": nested}), "digits": adding(b'"x":' + b"9" * 5000),
+        "too large": adding(b'"x":"' + b"y" * (300 << 10) + b'"'), "not UTF-8": adding(b'"x":"\xff"'),
+        "surrogate": adding(b'"x":"\\ud800"'), "surrogate by": run(by="\ud800"),
+        "surrogate key": adding(b'"\\udfff":1'),
+        "surrogate param": run(params={"a": ["\udc80"]}), "NaN": adding(b'"x":NaN'),
+        "infinite": adding(b'"x":-Infinity'),
+        "overflow": adding(b'"x":1e999'), "duplicate": adding(b'"lobsterdv":1'),
+        "inner duplicate": adding(b'"x":{"a":1,"a":2}'),
+        "UTF-16": good.decode().encode("utf-16"), "UTF-32": good.decode().encode("utf-32"),
+        "BOM": b"\xef\xbb\xbf" + good,
+        "YAML": HONEST["record"], "feature": run(features=["wings"]), "features text": run(features="wings"),
+        "params list": run(params=[1]), "params text": run(params="x"), "environment list": run(environment=["a"]),
+        "environment of numbers": run(environment={"a": 1}), "environment of null": run(environment={"a": None}),
+        "dirty 1": run(dirty=1), "dirty text": run(dirty="true"), "dirty null": run(dirty=None),
+        "exit true": run(exit_code=True), "exit text": run(exit_code="0"), "exit float": run(exit_code=0.0),
+        "exit null": run(exit_code=None), "exit 2^63": run(exit_code=1 << 63),
+        "exit of digits": run(exit_code=10**4000),
+    }  # fmt: skip
+    for name, number in {"2": 2, "0": 0, "-1": -1, "true": True, "text": "1", "float": 1.0, "null": None}.items():
+        cases[f"format {name}"] = run(lobsterdv=number)
+    for key in ("activity", "started", "ended", "by", "host", "inputs", "outputs"):
+        cases[f"no {key}"] = json.dumps({k: v for k, v in honest.items() if k != key}).encode()
+        cases[f"{key} number"], cases[f"{key} mapping"] = run(**{key: 7}), run(**{key: {"a": 1}})
+    for key in ("command", "script", "commit"):
+        cases[f"{key} list"] = run(**{key: ["a"]})
+    for key in ("inputs", "outputs"):
+        for name, digest in BAD_DIGESTS.items():
+            cases[f"{key} digest: {name}"] = run(**{key: [{"path": "a", "digest": digest}]})
+        for name, path in BAD_PATHS.items():
+            shown = path.decode(errors="surrogateescape")
+            cases[f"{key} path: {name}"] = run(**{key: [{"path": shown, "digest": str(DIGEST)}]})
+        for name, item in {"text": "a", "null": None, "list": [], "no path": {"digest": str(DIGEST)}}.items():
+            cases[f"{key} item: {name}"] = run(**{key: [item]})
+        cases[f"{key} item: no digest"] = run(**{key: [{"path": "a"}]})
+    return cases
+
+
 CORPUS: Final[dict[str, Cases]] = {
     "pointer": _pointers(),
     "config": _configs(),
@@ -493,6 +628,10 @@ CORPUS: Final[dict[str, Cases]] = {
     "path": BAD_PATHS,
     "link": BAD_TARGETS,
     "url": _urls(),
+    "mark": _marks(),
+    "retirement": _retirements(),
+    "tombstone": _tombstones(),
+    "run record": _runs(),
     "key": {
         name: b"objects/00/" + value.encode().replace(b"blake3:", b"")
         for name, value in BAD_DIGESTS.items()

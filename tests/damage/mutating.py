@@ -42,7 +42,7 @@ def mutations(examples: int, seed: int) -> Iterator[tuple[str, bytes]]:
 
 def _mutated(parser: str, pool: list[bytes], dice: random.Random) -> bytes:
     data, other = dice.choice(pool), dice.choice(pool)
-    if parser in ("manifest", "segment") and dice.random() < 0.9:
+    if parser in ("manifest", "segment", "mark") and dice.random() < 0.9:
         try:
             body, spare = decompress(data, what=""), decompress(other, what="")
         except FormatError:

@@ -67,6 +67,7 @@ def test_no_room_in_the_cache_to_add(lab: Lab, nursery: Nursery, tmp_path: Path,
         env = {**lab.env, "LOBSTERDV_CACHE_DIR": str(disk / "cache")}
         said = nursery.command(["add", "d", "f.bin"], lab.root, env, blind=True)
         complains(said, code=1, error="LocalIOError", about="disk is full")
+        assert f"{disk}/cache/" in said.out, "it does not say where"
         assert (picture(lab.root / "d"), picture(lab.root / "f.bin")) == before
         check_cache(disk / "cache")
         assert not list((disk / "cache/tmp").glob("*")), "temps are left, and the disk stays full"
