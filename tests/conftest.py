@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.ops.lab import Lab
 settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no news
 settings.load_profile("here")
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background, or by nohup, ignores them
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 pytest_plugins = ["tests.servers", "tests.matrix", "tests.damage.counting"]
 read_documents_once()
 

@@ -70,10 +70,11 @@ class Stepping(WatchedStore):
     actor: Actor
     exact = True
 
-    def _note(self, verb: str, key: str, size: int) -> None:
+    def _note(self, verb: str, key: str, size: int) -> int:
         step = _step(self.actor.name, verb, key)
         if step:
             self.actor.at(step)
+        return super()._note(verb, key, size)
 
     def delete_exact(self, stat: Stat) -> bool:
         if self.exact:
