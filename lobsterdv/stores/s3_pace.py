@@ -25,8 +25,8 @@ def paced(body: StreamingBody, read_timeout: float, *, now: Callable[[], float] 
     """Reading ``body`` meanwhile raises Dripping (perhaps as botocore's ResponseStreamingError) once so much time was
     spent waiting for it, and less than FLOOR came. Pauses between reads do not count.
 
-    Every receive passes by here, 0.2 µs each; slices instead of one read would double the CPU of a download (0.3 s
-    a GiB). The way to the socket is botocore's and urllib3's own: where it is another one, nothing is looked at.
+    Every receive passes by here: a read returns only when all it asked for has come, so to look between reads is too
+    late. The way to the socket is botocore's and urllib3's own: where it is another one, nothing is looked at.
     """
     raw = _socket_of(body)
     if raw is None:
