@@ -214,8 +214,9 @@ def _publish(
     walls = limits.limit_table(found, pieces)
     print("\n\n".join([speed, costs, walls, report.budget_table(judged)]), file=_screen(options))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    times = f"medians of {repetitions} repetitions" if repetitions > 1 else "one repetition"
     sections = {
-        "": f"Written by `python benchmarks/run.py` on {today}: medians of {repetitions} repetitions, "
+        "": f"Written by `python benchmarks/run.py` on {today}: {times}, "
         f"scale {options.scale}. Ratios travel between machines, seconds do not.",
         "Wall time": speed,
         "Budgets": report.budget_table(judged),

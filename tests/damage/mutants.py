@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import sys
 
+from tests.damage.ageing import nothing_is_young as nothing_is_young  # no fault, but planted alike
+
 
 def no_sync_of_files() -> None:
     """What is written gets its name before it is on the disk."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,54 @@ def test_the_rarer_commands_that_write(lab: Lab, tmp_path: Path, counters: Count
     with traced(lab, tmp_path / "evening") as by:
         for words in evening:
             wrong = run(by, lab, *words, healed=words[0] == "verify")
+            counters.tried("commands whose syncs were linted")
+            counters.survived("commands whose syncs were linted", not wrong)
+            found += [f"{' '.join(words)}: {line}" for line in wrong]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.faults
+def test_what_makes_room_and_brings_together(lab: Lab, tmp_path: Path, counters: Counters) -> None:
+    """A version that nothing names goes to the trash and comes back; two remotes; two branches of a folder."""
+    write(lab)
+    for name in ("a", "b", "fresh"):
+        (tmp_path / name).mkdir()
+    lab.add("tree", "large.bin")
+    lab.commit("one")
+    lab.write("large.bin", os.urandom(500 << 10))
+    lab.add("large.bin")
+    unnamed = lab.pointer("large.bin").digest
+    lab.git("checkout", "-q", "HEAD", "--", ".")
+    lab.git("checkout", "-q", "-b", "side")
+    lab.write("tree/theirs", "theirs")
+    lab.add("tree")
+    lab.commit("theirs")
+    lab.git("checkout", "-q", "main")
+    lab.path("tree/theirs").unlink()
+    lab.write("tree/ours", "ours")
+    lab.add("tree")
+    lab.commit("ours")
+    lab.checkout(force=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        lab.git("merge", "-q", "side")
+    lab.write("large.txt", "to the remote alone" * 1000)
+    lab.git("init", "-q", str(tmp_path / "fresh"))
+    lab.close()
+    day = [
+        ["merge", "tree"],
+        ["gc", "--yes"],
+        ["undelete", str(unnamed)],
+        ["remote", "add", "a", str(tmp_path / "a")],
+        ["remote", "add", "b", str(tmp_path / "b")],
+        ["push", "--remote", "a"],
+        ["remote", "sync", "a", "b"],
+        ["add", "--to-remote", "large.txt"],
+        ["-C", str(tmp_path / "fresh"), "init"],
+    ]
+    found = []
+    with traced(lab, tmp_path / "strace", "nothing_is_young") as by:
+        for words in day:
+            wrong = run(by, lab, *words)
             counters.tried("commands whose syncs were linted")
             counters.survived("commands whose syncs were linted", not wrong)
             found += [f"{' '.join(words)}: {line}" for line in wrong]

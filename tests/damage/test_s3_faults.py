@@ -1,5 +1,6 @@
-"""Every request of push, fetch, pull, verify --repair and remote gc over S3, killed at or answered wrongly. Afterwards
-an independent reader finds everything whole that a remote or a cache names, and the same command succeeds.
+"""Every request of push, fetch, pull, verify --repair and remote gc over S3, killed or interrupted at, or answered
+wrongly. Afterwards an independent reader finds everything whole that a remote or a cache names, and the same command
+succeeds.
 
 The default suite takes some of the cases; ``make test-faults`` takes every request, with every kind of fault.
 """
@@ -37,8 +38,6 @@ DOCUMENTED = {1, 3, 4, 6}
 """How a command may end that did not succeed (DESIGN.md, exit codes)."""
 SOME = 3
 """Kill points of each verb in the default suite; of faults it takes one request of a push and of a pull each."""
-NOT_STRUCK = {"not truncated, it says"}
-"""Every list of these remotes has one page, so there is none that it could call the last."""
 MAY_MISS = {"error in 200", *faults.LISTS}
 """One request of a push and of a pull may have an answer without a body, or an empty list: requests do not tell."""
 long = pytest.param(True, marks=pytest.mark.faults)
@@ -104,11 +103,13 @@ class Line:
         self.proxy.settle()
         return said
 
-    def killed_at(self, point: int, verb: str, root: Path) -> Said:
+    def ended_at(self, point: int, verb: str, root: Path, how: signal.Signals) -> Said:
+        """A killed process asks for nothing more; one that is interrupted may give back what it has."""
+
         def gate(number: int) -> bool:
             if number == point:
-                os.kill(int(Path(self.env["LIFE_PID"]).read_text()), signal.SIGKILL)
-            return number < point
+                os.kill(int(Path(self.env["LIFE_PID"]).read_text()), how)
+            return number < point or how == signal.SIGINT
 
         self.proxy.restart(gate)
         return self.type(verb, root)
@@ -202,7 +203,7 @@ def test_killed_at_a_request(verb: str, whole: bool, line: Line, counters: Count
         root = line.begin(verb)
         case = f"{verb} killed at request {point} of {count}"
         with counters.trying(f"kill -9 at an S3 request of {verb}") as attempt:
-            said = line.killed_at(point, verb, root)
+            said = line.ended_at(point, verb, root, signal.SIGKILL)
             before = list(line.proxy.exchanges)
             attempt.times = int(said.code == -1)
             killed += attempt.times
@@ -214,6 +215,24 @@ def test_killed_at_a_request(verb: str, whole: bool, line: Line, counters: Count
             again = sum(e.sent for e in after if e.verb == "PUT" and "/objects/" in e.target)
             assert again <= sent_in_all - there, case
     assert killed >= min(count, SOME) - 1
+
+
+@pytest.mark.parametrize("whole", [False, long])
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_interrupted_at_a_request(verb: str, whole: bool, line: Line, counters: Counters) -> None:
+    count = len(line.goes_on(verb, line.begin(verb), "unharmed"))
+    codes = set()
+    for point in range(1, count + 1) if whole else [count // 2]:
+        root = line.begin(verb)
+        case = f"{verb} interrupted at request {point} of {count}"
+        with counters.trying(f"Ctrl-C at an S3 request of {verb}"):
+            said = line.ended_at(point, verb, root, signal.SIGINT)
+            codes.add(said.code)
+            assert said.code in (130, 0, 3), (case, said)
+            assert "Traceback" not in said.err + said.out, (case, said)
+            line.judge(verb, root, case, after_success=said.code == 0)
+            line.goes_on(verb, root, case)
+    assert 130 in codes
 
 
 def faulted(line: Line, verb: str, kind: str, first: int, times: int) -> tuple[Said, int, str]:
@@ -254,7 +273,7 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
                 attempt.times = struck
             struck_in_all += struck
             absorbed += bool(struck) and said.code == 0
-    assert struck_in_all or kind in NOT_STRUCK or (kind in MAY_MISS and not whole)
+    assert struck_in_all or (kind in MAY_MISS and not whole)
     with counters.trying("S3 faults, of these absorbed", absorbed):
         pass
 

@@ -14,10 +14,13 @@ from tests.damage.scaled import BLOCK, shrink
 STRAYED = 76
 """The exit code of a process that a redirect led elsewhere."""
 PAUSE_S = 0.01
+PAGE = 3
+"""Keys that a list has at most, instead of 1,000."""
 
 
 def begin() -> None:
     shrink()
+    _list_few()
     if "LIFE_PARTS" in os.environ:  # a server that takes parts of any size
         _send_in_parts()
     sleep = time.sleep
@@ -30,6 +33,31 @@ def begin() -> None:
     sys.addaudithook(watch)
     if "LIFE_PID" in os.environ:
         Path(os.environ["LIFE_PID"]).write_text(str(os.getpid()))
+
+
+class _Few:
+    """A client that asks for short pages."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def list_objects_v2(self, **request: Any) -> Any:
+        return self._client.list_objects_v2(MaxKeys=PAGE, **request)
+
+
+def _list_few() -> None:
+    """Lists come in several pages, which can lie about each other."""
+    from lobsterdv.stores.s3_calls import LIST, S3Calls
+
+    ask = S3Calls.ask
+
+    def asked(calls: S3Calls, action: str, key: str, call: Any) -> Any:
+        return ask(calls, action, key, (lambda client: call(_Few(client))) if action == LIST else call)
+
+    S3Calls.ask = asked  # type: ignore[method-assign]
 
 
 def _send_in_parts() -> None:
