@@ -8,7 +8,8 @@ from typing import Final
 
 _LEAST: Final = 8
 """Characters of a known secret; a shorter one is a word like others."""
-# No word boundary before a name: in a repr it may follow an escaped line end.
+# No word boundary before a name: in a repr it may follow an escaped line end. No open end within one: a long word of a
+# hostile document would be gone through from each of its letters.
 _SHAPES: Final = (
     (re.compile(r"//[^/@\s]+@"), "//…@"),
     (re.compile(r"((?:AKIA|ASIA|AROA|AIDA))[A-Z0-9]{8,}"), r"\1…"),
@@ -18,7 +19,7 @@ _SHAPES: Final = (
     ),
     (
         re.compile(
-            r"(?i)(x-amz-[a-z-]*token|[a-z-]*signature|[a-z-]*credential|awsaccesskeyid|secret\w*|(?:aws_)?session_?token"
+            r"(?i)(x-amz-[a-z-]{0,40}token|signature|credential|awsaccesskeyid|secret\w{0,40}|session_?token"
             r"|passw(?:or)?d)[\"']?\s*[=:]\s*[\"']?[^\s\"'&]+"
         ),
         r"\1=…",
