@@ -90,13 +90,6 @@ def copy(
     return done
 
 
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of it: a disk that is nearly full takes a part, and says so only the next time. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
 def allocated_bytes(stat: os.stat_result) -> int:
     """What a copy of a file takes on a disk, at the least: its bytes without the holes."""
     return min(stat.st_size, stat.st_blocks * 512)

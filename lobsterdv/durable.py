@@ -23,6 +23,7 @@ from lobsterdv.errors import LocalIOError
 from lobsterdv.linux_sync import reports_errors, syncfs
 from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
+from lobsterdv.writing import write_all
 
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SYNCFS_FROM: Final = 1000  # files; one syncfs then costs less than that many fsyncs
@@ -226,9 +227,7 @@ def _written(path: Path, data: bytes | memoryview, mode: int | None, folder: Pat
     fd, temp = _create(folder, 0o600 if mode is not None else 0o666)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
+            write_all(fd, data)
             _chmod(fd, _mode_of(path) if mode is None else mode)
             sync_file(fd)
         finally:

@@ -18,6 +18,8 @@ WAIT_S = 60.0
 """How long a lock is waited for when nobody says otherwise."""
 TELL_S = 3.0
 """After so long the observer is told what is waited for."""
+HOLDER: Final = "another lobsterdv command"
+"""Who holds a lock that nobody else knows of."""
 _POLL_S: Final = 0.1
 
 
@@ -26,7 +28,7 @@ def hold(
     *,
     shared: bool,
     what: str,
-    holder: str,
+    holder: str = HOLDER,
     wait_s: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     observer: Observer = silent,

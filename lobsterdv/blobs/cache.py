@@ -30,6 +30,7 @@ from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.listing import Listing, parse_listing
 from lobsterdv.reading import windows
 from lobsterdv.signature import Signature, signature_of
+from lobsterdv.writing import write_all
 
 TRUST_SECONDS: Final = 30 * 86400
 """How long an unchanged stat signature stands for verified bytes when a cached file is opened in place."""
@@ -173,7 +174,7 @@ class Cache:
         path = self.plain_path(digest)
         if not path.is_file():
             data = self.read_small(digest, name=name)
-            copying.write_all(target, data)
+            write_all(target, data)
             return len(data), checksum_of(data)
         source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

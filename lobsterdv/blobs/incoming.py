@@ -18,6 +18,7 @@ from lobsterdv.digest import Digest, Hasher, digest_of
 from lobsterdv.errors import CorruptContent, LocalIOError
 from lobsterdv.linux_sync import begin_sync
 from lobsterdv.reading import HASHED_BYTES, windows
+from lobsterdv.writing import write_at
 
 _AHEAD_BYTES = 1 << 20
 """What arrives in one piece of at least so much is given to the disk at once, while the next arrives."""
@@ -57,10 +58,9 @@ class Incoming:
         view = memoryview(data)
         if offset + len(view) > self._size:
             raise LocalIOError(self._name, "more bytes arrived than the version has")
-        rest = view[:0] if self._is_hollow and _is_zero(view) else view  # a hole reads as zeros
         with durable.translating(self._temp), self._descriptor() as own:
-            while rest:
-                rest = rest[os.pwrite(own, rest, offset + len(view) - len(rest)) :]
+            if not (self._is_hollow and _is_zero(view)):  # a hole reads as zeros
+                write_at(own, view, offset)
             if len(view) >= _AHEAD_BYTES:
                 begin_sync(own, offset, len(view))
             self._front.wrote(own, offset, view)

@@ -22,6 +22,7 @@ from lobsterdv.digest import Digest, digest_of
 from lobsterdv.errors import CorruptContent, FormatError, MissingContent
 from lobsterdv.formats.pack import Packed, PackIndex, encode_pack_index, parse_pack_index
 from lobsterdv.linux_sync import begin_sync
+from lobsterdv.writing import write_all
 
 SMALL_BYTES: Final = 256 << 10
 """Files of directories below this rest in packs; larger ones are plain files that can be linked and opened."""
@@ -278,8 +279,7 @@ class PackWriter:
         view = memoryview(self._buffer)
         self._hasher.update(view)
         with durable.translating(self._temp):
-            while view:
-                view = view[os.write(self._fd, view) :]
+            write_all(self._fd, view)
             begin_sync(self._fd, self._written, len(self._buffer))
         self._written += len(self._buffer)
         self._buffer = bytearray()

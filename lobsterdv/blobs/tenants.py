@@ -21,7 +21,6 @@ from lobsterdv.digest import digest_of
 from lobsterdv.errors import FormatError
 from lobsterdv.events import Observer, silent
 
-_HOLDER: Final = "another lobsterdv command"
 _NAME_HEX: Final = 32
 
 
@@ -81,7 +80,7 @@ def in_use(cache: Path, *, wait_s: float | None = None, observer: Observer = sil
     try:
         if descriptor is not None:
             what = f"the cache {cache}"
-            locks.hold(descriptor, shared=True, what=what, holder=_HOLDER, wait_s=wait_s, observer=observer)
+            locks.hold(descriptor, shared=True, what=what, wait_s=wait_s, observer=observer)
         yield
     finally:
         if descriptor is not None:
@@ -96,7 +95,7 @@ def alone(cache: Path, *, wait_s: float | None = None, observer: Observer = sile
     what = f"the cache {cache}"
     try:
         yield descriptor is not None and locks.hold(
-            descriptor, shared=False, what=what, holder=_HOLDER, wait_s=wait_s, observer=observer
+            descriptor, shared=False, what=what, wait_s=wait_s, observer=observer
         )
     finally:
         if descriptor is not None:

@@ -19,8 +19,7 @@ def alone_in(folder: Path, *, wait_s: float | None = None, observer: Observer = 
     with durable.translating(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        holder = "another lobsterdv command"
-        locks.hold(descriptor, shared=False, what=str(folder), holder=holder, wait_s=wait_s, observer=observer)
+        locks.hold(descriptor, shared=False, what=str(folder), wait_s=wait_s, observer=observer)
         yield
     finally:
         os.close(descriptor)

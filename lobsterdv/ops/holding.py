@@ -10,15 +10,14 @@ from typing import NamedTuple
 
 from lobsterdv import workers
 from lobsterdv.blobs.heads import Heads
-from lobsterdv.blobs.remote import Remote, read_document, records
+from lobsterdv.blobs.remote import Remote, documents, records
 from lobsterdv.digest import Digest, Digests, digest_of
 from lobsterdv.errors import Archived, ContentError, CorruptContent, FormatError, KeyMissing, NotARemote
 from lobsterdv.events import Observer, silent
 from lobsterdv.formats.columns import MAX_BODY_BYTES
 from lobsterdv.formats.config import Remote as RemoteConfig
 from lobsterdv.formats.contents import Contents, StoredObject
-from lobsterdv.formats.layout import manifest_key, object_key, record_key, segment_key
-from lobsterdv.formats.manifest import segments_in
+from lobsterdv.formats.layout import name_in_key, object_key, record_key
 from lobsterdv.formats.settings import EMBEDDED
 from lobsterdv.index.pushed import Pushed, load_pushed, save_pushed
 from lobsterdv.ops.claims import claimed_table
@@ -125,22 +124,17 @@ class Holding:
         """The record, the manifest and its segments are there, with their sizes; with ``proofs``, with their bytes."""
         if row.record not in self._whole:
             try:
-                documents = [_Document(record_key(project_id, row.record), row.record, None), *self._documents(row)]
+                wanted = [_Document(record_key(project_id, row.record), row.record, None), *self._documents(row)]
                 is_right = self._is_there if self.proofs is None else self._is_proved
-                self._whole[row.record] = all(workers.each(is_right, documents, jobs=self.room.jobs))
+                self._whole[row.record] = all(workers.each(is_right, wanted, jobs=self.room.jobs))
             except (ContentError, FormatError, KeyMissing):
                 self._whole[row.record] = False
         return self._whole[row.record]
 
     def _documents(self, row: Pushed) -> list[_Document]:
         """The manifest and its segments, as this machine keeps them; what it does not keep is read."""
-        key = manifest_key(row.version, row.manifest)
-        stored = read_document(self.room, key, row.manifest, name=row.path)
-        found = [_Document(key, row.manifest, len(stored))]
-        for digest in segments_in(stored, what=key):
-            part = read_document(self.room, segment_key(digest), digest, name=row.path)
-            found.append(_Document(segment_key(digest), digest, len(part)))
-        return found
+        kept = documents(self.room, row.version, row.manifest, name=row.path)
+        return [_Document(key, name_in_key(key, what=key), len(stored)) for key, stored, _ in kept]
 
     def _is_there(self, wanted: _Document) -> bool:
         try:

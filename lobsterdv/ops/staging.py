@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, overload
 
-from lobsterdv import copying, durable, workers
+from lobsterdv import durable, workers
 from lobsterdv.digest import checksum_of
 from lobsterdv.events import Advanced, Observer
 from lobsterdv.formats.listing import Entry, EntryType
@@ -17,6 +17,7 @@ from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.plan import Plan
 from lobsterdv.signature import Signature, signature_of
+from lobsterdv.writing import write_all
 
 _BATCH: Final = 128
 _LARGE_BYTES: Final = 32 << 20  # files from here on tell their progress themselves
@@ -132,7 +133,7 @@ def _write_file(
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            copying.write_all(descriptor, data)
+            write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             reflink = "reflink" in links

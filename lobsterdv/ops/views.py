@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lobsterdv import copying, durable
+from lobsterdv import durable
 from lobsterdv.blobs.cache import TRUST_SECONDS
 from lobsterdv.digest import Digest, checksum_of, digest_of_file
 from lobsterdv.errors import CorruptContent, MissingContent, Refused
@@ -22,6 +22,7 @@ from lobsterdv.ops.context import Project
 from lobsterdv.signature import signature_of
 from lobsterdv.worktree.ignore import Ignore
 from lobsterdv.worktree.scan import scan
+from lobsterdv.writing import write_all
 
 _MAKING_S: Final = 3600.0
 """How long somebody else's making of the same view is waited for: it copies as many bytes as the version has."""
@@ -141,7 +142,7 @@ def _put_file(project: Project, path: Path, entry: Entry, *, name: str) -> SeenF
     try:
         data = project.cache.read_packed(entry.digest, name=name)
         if data is not None:
-            copying.write_all(descriptor, data)
+            write_all(descriptor, data)
             checksum = checksum_of(data)
         else:
             _, checksum = project.cache.copy_out(entry.digest, descriptor, name=name)

@@ -17,6 +17,7 @@ from lobsterdv import durable, temps
 from lobsterdv.linux_sync import begin_sync
 from lobsterdv.reading import read_into
 from lobsterdv.stores.parts import check_all_sent, check_part, count_parts
+from lobsterdv.writing import write_at
 
 
 class DirectoryUpload:
@@ -47,9 +48,7 @@ class DirectoryUpload:
         offset = number * self.part_size
         with self._writing():
             if not (self._is_begun and self._holds(data, offset)):
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.pwrite(self._fd, rest, offset + len(data) - len(rest)) :]
+                write_at(self._fd, data, offset)
             begin_sync(self._fd, offset, len(data))
         with self._lock:
             self._sent.add(number)
