@@ -25,7 +25,7 @@ class Placement:
         self._index: DigestIndex | None = None
         self._last = -1
         count = len(self._digests) // DIGEST_BYTES
-        self._source = array("h", [_NOWHERE]) * count
+        self._source = array("i", [_NOWHERE]) * count
         self._position = array("I", [0]) * count
         self._new = Contents()
         self._columns = [self._new]
@@ -60,7 +60,7 @@ class Placement:
             return False
         if self._source[rows].count(_NOWHERE) < count:
             return False
-        self._source[rows] = array("h", [source]) * count
+        self._source[rows] = array("i", [source]) * count
         self._position[rows] = array("I", range(first, first + count))
         self._unplaced -= count
         self._last += count
