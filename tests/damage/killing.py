@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from tests.damage import canaries
+
 STEPS = {
     f"os.{name}" for name in ("rename", "link", "symlink", "remove", "mkdir", "rmdir", "chmod", "utime", "truncate")
 }
@@ -184,6 +186,8 @@ class Nursery:
         assert answer, "the nursery died"
         answers = json.loads(answer)
         assert isinstance(answers, list)
+        for root in {job.get("root") or job["cwd"] for job in jobs}:
+            canaries.check(Path(root))
         return answers
 
 
@@ -277,8 +281,7 @@ def _type_command(job: dict[str, Any], told: int) -> int:
     from lobsterdv.cli.main import run
 
     os.chdir(job["cwd"])
-    os.environ.clear()
-    os.environ.update(job["env"])
+    _move_in(job["env"])
     if job.get("prepare"):
         module, _, function = job["prepare"].partition(":")
         getattr(import_module(module), function)()
@@ -298,6 +301,12 @@ def _type_command(job: dict[str, Any], told: int) -> int:
     code = run(job["args"])
     os.write(told, json.dumps({"steps": counted[0], "failures": []}).encode())
     return code
+
+
+def _move_in(env: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    tempfile.tempdir = None  # the nursery's was looked up before
 
 
 def _watch_steps(home: str, fault: Fault) -> list[int]:
@@ -331,8 +340,7 @@ def _do_verb(job: dict[str, Any], told: int) -> int:
     from lobsterdv.events import silent
     from lobsterdv.project import open_project
 
-    os.environ.clear()
-    os.environ.update(job["env"])
+    _move_in(job["env"])
     if job["pid_file"]:
         Path(job["pid_file"]).write_text(str(os.getpid()))
     if job["prepare"]:
