@@ -223,16 +223,18 @@ class Intake:
         return self._cache.temps
 
     def _holds(self, digest: Digest) -> bool:
-        """True when a pack holds the bytes undamaged: an old bad copy must not keep a good one out."""
+        """True when a pack holds the bytes undamaged: an old bad copy, or one on a bad sector, must not keep a good one
+        out."""
         try:
             return self._cache.read_packed(digest, name="") is not None
-        except (CorruptContent, MissingContent):
+        except (CorruptContent, MissingContent, OSError):
             return False
 
     def _is_right(self, digest: Digest) -> bool:
+        """True when the cache's file was read now and is right: the good bytes at hand are given up for it."""
         try:
-            return bool(self._cache.verified_path(digest, name=""))
-        except (CorruptContent, MissingContent):
+            return bool(self._cache.verified_path(digest, name="", reads=True))
+        except (CorruptContent, MissingContent, OSError):
             return False
 
     def _close_pack(self) -> None:

@@ -22,9 +22,7 @@ from lobsterdv.signature import Signature, signature_of
 from lobsterdv.worktree.ground import stands_at
 from lobsterdv.worktree.scan import Finds, Found
 
-_NO_FILE: Final = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN}
-)
+_NO_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN})
 """What tells that no file lies any more where one was seen: nothing, a folder, a link, a socket, a pipe."""
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 256

@@ -1,5 +1,6 @@
-"""What lies beside a project, at home and among the temporary files is nobody's to write: it is looked at after every job
-of the nursery in a project where canaries were planted, so that whatever is killed or refused there is judged by it."""
+"""What lies beside a project, at home and among the temporary files is nobody's to write: it is looked at after every
+job of the nursery in a project where canaries were planted, so that whatever is killed or refused there is judged by
+it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Files that change while they are added: an error that says so, or a version of bytes that are kept; never a pointer to
-other bytes, never a wait for a pipe, never what lies behind a link that was put there meanwhile."""
+"""Files that change while they are added: an error that says so, or a version of bytes that are kept; never a pointer
+to other bytes, never a wait for a pipe, never what lies behind a link that was put there meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from lobsterdv import copying
-from lobsterdv.errors import ChangedMeanwhile, Refused
+from lobsterdv.errors import ChangedMeanwhile, Refused, UnsafePath
 from tests.damage.conftest import Once
 from tests.damage.counting import Counters
 from tests.damage.oracle import check_cache, restore_from_cache
@@ -42,7 +42,7 @@ Blow = Callable[[Path], object]
 
 
 class Bench:
-    """A project with a folder of twelve files, and one file more; ``again`` puts all of it back, and nothing is added."""
+    """A project with a folder of twelve files, and one file more; ``again`` puts all back, and nothing is added."""
 
     def __init__(self, folder: Path) -> None:
         self.lab = Lab.create(folder / "lab", home=folder / "home")
@@ -158,7 +158,7 @@ def test_somebody_is_at_work(blow: Blow, bench: Bench, counters: Counters) -> No
                 kept = check_cache(lab.project.cache.folder)
                 assert not any(SECRET[:50] in data for data in kept.values()), "it read through a link"
                 for failure in report.failures:
-                    assert isinstance(failure.error, ChangedMeanwhile | Refused), repr(failure.error)
+                    assert isinstance(failure.error, ChangedMeanwhile | Refused | UnsafePath), repr(failure.error)
                 for row in report.added:
                     restore_from_cache(lab.project.cache.folder, lab.read(f"{row.path}.ldv.yaml"))
         finally:
