@@ -55,12 +55,12 @@ def impatient() -> None:
 
 
 def full_disk() -> None:
-    """Not a page more than there is."""
+    """Nothing can be written."""
     _connect_by(_Full)
 
 
 def failing_disk() -> None:
-    """After the first statements, which open it, each is an input/output error."""
+    """After the statements that open it, each is an input/output error."""
     _connect_by(_Failing)
 
 
@@ -85,23 +85,23 @@ def _connect_by(kind: type[sqlite3.Connection]) -> None:
 
 
 class _Full(sqlite3.Connection):
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        super().execute("pragma max_page_count=1").fetchone()
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        if args[0] == "begin immediate":
+            raise _error("database or disk is full", sqlite3.SQLITE_FULL)
+        return super().execute(*args)
 
 
 class _Failing(sqlite3.Connection):
-    _left = 3
+    _left = 4
 
     def execute(self, *args: Any) -> sqlite3.Cursor:
         self._left -= 1
         if self._left < 0:
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-            error.sqlite_errorname = "SQLITE_IOERR"
-            raise error
+            raise _error("disk I/O error", sqlite3.SQLITE_IOERR)
         return super().execute(*args)
 
-    def executemany(self, *args: Any) -> sqlite3.Cursor:
-        self.execute("select 1")
-        return super().executemany(*args)
+
+def _error(text: str, code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
