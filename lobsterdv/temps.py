@@ -132,8 +132,8 @@ def is_gone(owner: str, pid: int) -> bool | None:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        return path.read_bytes().decode(errors="replace").strip()
+    except OSError:
         return ""
 
 

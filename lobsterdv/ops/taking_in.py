@@ -71,9 +71,9 @@ def take_in(
     def read_batch(batch: list[int]) -> _Rows:
         rows = []
         for at in batch:
-            path = f"{addition.place}/{found.paths[at]}"
-            data, signature = _read_small(path, found.signature(at))
-            if not is_meant(at, signature):
+            path, seen = f"{addition.place}/{found.paths[at]}", found.signature(at)
+            data, signature = _read_small(path, seen)
+            if signature != seen and not is_meant(at, signature):
                 raise ChangedMeanwhile(path)
             rows.append((at, data, SeenFile(signature, digest_of(data), checksum_of(data))))
         return rows
