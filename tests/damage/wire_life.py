@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.damage.ageing import nothing_is_young
 from tests.damage.scaled import BLOCK, shrink
 
 STRAYED = 76
@@ -23,6 +24,8 @@ def begin() -> None:
     _list_few()
     if "LIFE_PARTS" in os.environ:  # a server that takes parts of any size
         _send_in_parts()
+    if "LIFE_AGED" in os.environ:  # what was kept just now may go
+        nothing_is_young()
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(seconds, PAUSE_S))
 
