@@ -124,7 +124,7 @@ def line(request: pytest.FixtureRequest, nursery: Nursery, tmp_path_factory: pyt
         guest.close()
         lab.project.close()
         env = {**lab.env, **Server("proxied", proxy.url, server.access_key, server.secret_key).environment}
-        env["LIFE_PID"] = str(folder / "pid")
+        env |= {"LIFE_PID": str(folder / "pid"), "LIFE_PAGE": "1"}  # there are lists of two and three keys
         takes_any_part = request.param == "moto"  # SeaweedFS refuses those below 5 MiB
         if takes_any_part:
             env["LIFE_PARTS"] = "yes"
