@@ -53,7 +53,7 @@ def judge_corpus() -> list[Verdict]:
 
 
 def judge_largest() -> list[Verdict]:
-    """Every document of ``tests.damage.largest``, each parser's in one process, slow ones three times: the fastest counts."""
+    """Every document of ``tests.damage.largest``, each parser's in one process; the fastest of three counts."""
     return [Verdict(*row) for row in _ask({"examples": 0, "seed": 1})]
 
 
