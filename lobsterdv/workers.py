@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 def each(
@@ -52,3 +54,12 @@ def each(
                 future.exception()
         if own:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """What two calls return, made side by side. When both fail, ``one``'s exception is raised."""
+
+    def call(work: Callable[[], object]) -> object:
+        return work()
+
+    return cast("tuple[One, Other]", tuple(each(call, (one, other), jobs=2)))

@@ -231,6 +231,19 @@ def test_no_items_start_no_work() -> None:
     assert list(workers.each(abs, [], jobs=4)) == []
 
 
+def test_both_calls_are_under_way_at_once_and_the_first_ones_error_counts() -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    assert workers.both(meeting.wait, meeting.wait) in [(0, 1), (1, 0)], "one alone would wait for ever"
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    with pytest.raises(KeyError, match="one"):
+        workers.both(lambda: fail(KeyError("one")), lambda: fail(ValueError("other")))
+    with pytest.raises(ValueError, match="other"):
+        workers.both(lambda: 1, lambda: fail(ValueError("other")))
+
+
 # Copies
 
 

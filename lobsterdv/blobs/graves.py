@@ -20,10 +20,14 @@ class Graves:
 
     def hold(self, store: Store, version: Digest) -> bool:
         """Whether ``version`` has a tombstone. One listing, the first time. Raises RemoteError."""
+        return version in self.look(store)
+
+    def look(self, store: Store) -> set[Digest]:
+        """Every version that had a tombstone when this was first asked. One listing, then. Raises RemoteError."""
         with self._lock:
             if self._versions is None:
                 self._versions = listed(store)
-            return version in self._versions
+            return self._versions
 
 
 def listed(store: Store) -> set[Digest]:

@@ -141,7 +141,7 @@ def _from_each(
     refused: dict[str, RemoteError] = {}
     for config in order:
         try:
-            room = connect(project, config, jobs=jobs)
+            room = connect(project, config, reading=True, jobs=jobs)
             tight = require_room_to_fetch(project, room, left, report.entries, checking_out=checking_out)
             report.tight = tight if report.tight is None else tight or report.tight
             failed = _bring_all(project, room, left, report, config.name, observer)

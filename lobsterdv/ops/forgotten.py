@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lobsterdv.blobs.remote import Remote
-from lobsterdv.blobs.tombstones import forgotten, tombstone_of
+from lobsterdv.blobs.tombstones import tombstone_of
 from lobsterdv.digest import Digest
 from lobsterdv.errors import ContentError, Forgotten, MissingContent
 from lobsterdv.ops.context import Failure
@@ -13,9 +13,9 @@ from lobsterdv.ops.wishes import Wish
 
 
 def without_forgotten(room: Remote, wanted: Sequence[Wish]) -> tuple[list[Wish], list[Failure]]:
-    """Those of ``wanted`` that may be sent; a current one that was forgotten is a Failure with Forgotten. One listing,
-    none without wishes."""
-    gone = forgotten(room) if wanted else set()
+    """Those of ``wanted`` that may be sent; a current one that was forgotten is a Failure with Forgotten. One listing
+    in a run, none without wishes."""
+    gone = room.graves.look(room.store) if wanted else set()
     failures = [
         Failure(wish.path, forgotten_error(room, wish.path, wish.pointer.digest))
         for wish in wanted

@@ -118,8 +118,13 @@ def push(
     claimed = [w for w in wanted if w.current and w.key in known]
     # Records of current versions are asked for one by one.
     older = [known[w.key] for w in wanted if not w.current and w.key in known]
-    retired = retired_pushes(room, project.project_id, older) if older else set()
-    damaged = _check_known(project, room, claimed, known, observer)
+
+    def look_at_catalog() -> set[Pushed]:
+        if any(w.key not in known for w in wanted):
+            room.graves.look(room.store)  # for what is to be sent
+        return retired_pushes(room, project.project_id, older) if older else set()
+
+    damaged, retired = workers.both(lambda: _check_known(project, room, claimed, known, observer), look_at_catalog)
     forget_pushed(project.index, _shelf(project, room), (known[w.key] for w in damaged))
     lumped = [w for w in claimed if w not in damaged and w.pointer.storage == "plain" and not _plain(room, w, known)]
     report.versions = [

@@ -9,11 +9,11 @@ import shutil
 import pytest
 
 from lobsterdv.errors import CorruptContent, MissingContent, NotTracked, Unreachable, WouldOverwrite
-from lobsterdv.formats.layout import object_key
+from lobsterdv.formats.layout import FORGOTTEN, MARKER, object_key
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, error_of
 from tests.ops.test_push import flip
-from tests.ops.watching import Call, WatchedStore, tree
+from tests.ops.watching import Call, WatchedStore, meet, tree
 
 
 @pytest.fixture
@@ -41,6 +41,20 @@ def test_pull_brings_the_current_versions(lab: Lab, store: WatchedStore) -> None
     assert sorted(row.path for row in report.fetch.fetched) == ["one", "run"]
     assert (lab.read("one"), lab.read("run/a")) == (b"one 2", b"a2")
     assert all(row.pushed for row in lab.status().datasets), "it came from there"
+
+
+def test_what_a_pull_must_know_of_a_remote_takes_one_round_trip(lab: Lab, store: WatchedStore) -> None:
+    """Of 30 ms, on many lines; and the number of requests is what it was."""
+    clone = lab.clone(lab.root.parent / "b")
+    store.forget()
+    store.before = meet(("read_whole", MARKER), ("head", MARKER), ("list", FORGOTTEN))
+    clone.pull("one")
+    assert store.count() == {"head": 1, "list": 2, "read": 1, "read_whole": 2}
+    store.forget()
+    store.before = meet(("head", MARKER), ("list", FORGOTTEN))
+    clone.pull("run/a")
+    assert store.count() == {"head": 1, "list": 2, "read": 1, "read_whole": 1}
+    clone.close()
 
 
 def test_what_only_a_colleague_pushed_is_not_called_lost(lab: Lab, store: WatchedStore) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from lobsterdv.errors import CorruptContent, Denied, NotARemote, NotTracked
 from lobsterdv.formats import manifest as manifest_format
-from lobsterdv.formats.layout import object_key
+from lobsterdv.formats.layout import FORGOTTEN, object_key
 from lobsterdv.ops.push import push
 from lobsterdv.stores.directory import DirectoryStore
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab, error_of
-from tests.ops.watching import Call, WatchedStore
+from tests.ops.watching import Call, WatchedStore, meet
 
 
 @pytest.fixture
@@ -42,6 +42,20 @@ def test_written_in_the_order_of_the_protocol(lab: Lab, store: WatchedStore) -> 
     assert folders(store.written()) == ["lobsterdv.json", "objects", "manifests", "catalog"]
     order = [call.verb for call in store.calls if call.key.startswith("catalog/") and call.verb != "list"]
     assert order == ["put", "head"], "what is claimed was seen there"
+
+
+def test_what_was_pushed_and_what_was_forgotten_is_asked_side_by_side(lab: Lab, store: WatchedStore) -> None:
+    lab.write("same", "same")
+    for text in ("one", "two", "three"):
+        lab.write("a", text)
+        lab.add("a", "same")
+        lab.commit()
+        if text == "two":
+            lab.push()
+    store.forget()
+    store.before = meet(("head", "manifests/"), ("list", FORGOTTEN))
+    assert [version.outcome for version in lab.push().versions] == ["up to date", "pushed"]
+    assert store.count()["list"] == 3, "records, those retired, tombstones"
 
 
 def test_segments_come_before_their_manifest(lab: Lab, store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:

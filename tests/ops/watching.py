@@ -135,6 +135,22 @@ class WatchedStore:
         return number
 
 
+def meet(*kinds: tuple[str, str]) -> Callable[[Call], None]:
+    """For ``WatchedStore.before``: the first request of each of these verbs and beginnings of keys waits until all of
+    them are under way, and fails when they come one after another."""
+    meeting = threading.Barrier(len(kinds), timeout=30)
+    awaited = list(kinds)
+
+    def before(call: Call) -> None:
+        for kind in awaited:
+            if call.verb == kind[0] and call.key.startswith(kind[1]):
+                awaited.remove(kind)
+                meeting.wait()
+                return
+
+    return before
+
+
 def tree(root: Path) -> dict[str, str | tuple[str, bytes]]:
     """What lies below ``root``, by a walk that shares no code with lobsterdv: type, executable bit, bytes, targets.
 
