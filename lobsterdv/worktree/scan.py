@@ -6,6 +6,7 @@ import os
 import stat as stat_module
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import attrgetter
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, overload
 
 from lobsterdv import durable
+from lobsterdv.errors import ChangedMeanwhile
 from lobsterdv.formats.entries import FILES, TYPES, EntryType
 from lobsterdv.signature import LARGEST, Signature
 from lobsterdv.worktree.ignore import ALWAYS, NAME, Ignore
@@ -128,7 +130,8 @@ class Scan:
 def scan(root: Path, *, ignore: Ignore, relative: str, nested_suffix: str) -> Scan:
     """Everything at or below ``root``, which lies at ``relative`` in its project.
 
-    Raises LocalIOError for folders that cannot be read; FileNotFoundError when ``root`` is not there.
+    Raises LocalIOError for folders that cannot be read, ChangedMeanwhile when something goes while it is looked at;
+    FileNotFoundError when ``root`` is not there.
     """
     result = Scan()
     stat = root.lstat()
@@ -165,7 +168,7 @@ class _Folder:
         self._ignore = ignore
         self._nested_suffix = nested_suffix
         self._result = result
-        with durable.translating(Path(self.path)), os.scandir(self.path) as entries:
+        with _still_there(self.path), os.scandir(self.path) as entries:
             rows = sorted(entries, key=attrgetter("name"), reverse=True)
             if NAME in [row.name for row in rows]:
                 ignore.enter(Path(self.path), self._relative.rstrip("/"))
@@ -180,7 +183,7 @@ class _Folder:
         rows, result, prefix, relative, folders = self._rows, self._result, self.prefix, self._relative, self._folders
         suffix, ignore = self._nested_suffix, self._ignore if self._ignore else ()
         paths, types, numbers = result.found.paths, result.found.types, result.found.numbers
-        with durable.translating(Path(self.path)):
+        with _still_there(self.path):
             while rows:
                 entry = rows.pop()
                 name = entry.name
@@ -206,6 +209,16 @@ class _Folder:
             if not self.kept and prefix:
                 result.found.add(prefix[:-1], _CODES[EntryType.FOLDER], _numbers(os.lstat(self.path)))
         return None
+
+
+@contextmanager
+def _still_there(folder: str) -> Iterator[None]:
+    """What was in a folder when it was listed, and is gone now, was taken away meanwhile."""
+    with durable.translating(Path(folder)):
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ChangedMeanwhile(str(error.filename or folder)) from error
 
 
 def _add(result: Scan, path: str, stat: os.stat_result, full: str) -> None:
