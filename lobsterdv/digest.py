@@ -140,6 +140,14 @@ def checksum_of(data: bytes | bytearray | memoryview) -> bytes:
     return xxhash.xxh3_128_digest(data)
 
 
+def checksum_of_descriptor(descriptor: int) -> bytes:
+    """The XXH3-128 of an open file. Raises OSError."""
+    sums = Checksum()
+    for view in windows(descriptor):
+        sums.update(view)
+    return sums.digest()
+
+
 def hash_descriptor(descriptor: int) -> tuple[Digest, bytes, int]:
     """Digest, checksum and size of an open file. Raises OSError."""
     hasher = Hasher()

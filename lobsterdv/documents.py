@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import FormatError, Refused
+from lobsterdv.reading import naming
 
 LINES_BYTES: Final = 1 << 20
 """The largest file of patterns (``.gitignore`` and the like) that is read."""
@@ -42,7 +43,7 @@ def read_start(path: Path, count: int, *, name: str) -> bytes:
     try:
         if not stat_module.S_ISREG(os.fstat(descriptor).st_mode):
             raise _special(name)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
+        with naming(path), os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(count)
     finally:
         os.close(descriptor)

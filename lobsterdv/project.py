@@ -21,6 +21,7 @@ from lobsterdv.git import Git
 from lobsterdv.index.database import Index
 from lobsterdv.index.ledger import IndexLedger
 from lobsterdv.ops.context import Project
+from lobsterdv.reading import read_whole
 from lobsterdv.space import free_bytes
 from lobsterdv.stores.base import Store
 
@@ -78,7 +79,7 @@ def load_config(root: Path, state: Path, variables: Mapping[str, str], flags: La
     ):
         try:
             # What a repository brings may be a link to anything; one's own files may be links (dotfiles).
-            data = read_document(path, MAX_BYTES, name=CONFIG_NAME) if scope == "tracked" else path.read_bytes()
+            data = read_document(path, MAX_BYTES, name=CONFIG_NAME) if scope == "tracked" else read_whole(path)
             layers.append(parse_config(data, scope, source=str(path)))  # type: ignore[arg-type]
         except FileNotFoundError:
             continue

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from lobsterdv.errors import ChangedMeanwhile
@@ -26,6 +28,23 @@ class Unsteady(int):
         made = super().__new__(cls, descriptor)
         made.path = path
         return made
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """An OSError raised inside says which file it is about: a read knows a descriptor only."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def read_whole(path: Path) -> bytes:
+    """All of a small file. Raises OSError, which names it."""
+    with naming(path):
+        return path.read_bytes()
 
 
 def read(descriptor: int, offset: int, length: int) -> memoryview:

@@ -302,3 +302,36 @@ def test_a_new_file_without_a_mode_follows_the_umask(tmp_path: Path) -> None:
     umask = os.umask(0o22)
     os.umask(umask)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_process_is_gone_only_where_that_can_be_known(tmp_path: Path) -> None:
+    """Two machines of one name, or two containers, share a cache: one of them swept the temp that the other was
+    writing, and took over what it was fetching."""
+    dead, digest = 2**22 + 1, "a" * 64
+    host, machine, start, processes = temps.node().rsplit(".", 3)
+    if "0" in (machine, start):
+        pytest.skip("this system tells nothing of itself")
+    another_machine = f"{host}.0123abcd.{start}.{processes}"
+    container = f"{host}.{machine}.{start}.0123abcd"
+    before = f"{host}.{machine}.0123abcd.{processes}"
+    unknown = [another_machine, container, host, f"{host}.{machine}", "elsewhere", f"x{before}"]
+    assert [temps.is_gone(owner, dead) for owner in (*unknown, before, temps.node())] == [None] * 6 + [True, True]
+    assert temps.is_gone(temps.node(), os.getpid()) is False and temps.is_gone(temps.node(), 9_999_999_999)
+    assert temps.is_gone(another_machine, 0), "it was given up"
+    for number, owner in enumerate((another_machine, container, before)):
+        path = tmp_path / f".tmp-{owner}-{dead}-{number:016x}.{digest}"
+        path.write_bytes(b"")
+        os.utime(path, (0, 0))
+    assert [path.name.split("-")[1] for _, path in temps.partials(tmp_path)] == [before]
+    now = 20 * 86400.0
+    assert temps.sweep(tmp_path, now=now) == 1
+    assert temps.sweep(tmp_path, now=2 * now) == 2
+
+
+@pytest.mark.parametrize("accent", ["\u00e9", "e\u0301"])
+def test_a_temp_with_an_accent_is_swept(accent: str, tmp_path: Path) -> None:
+    """What asks the file system for its forms of letters was killed: its file stayed for ever."""
+    path = tmp_path / f".tmp-{temps.node()}-{2**22 + 1}-{0:016x}{accent}"
+    path.write_bytes(b"")
+    os.utime(path, (0, 0))
+    assert temps.sweep(tmp_path, now=2 * 86400.0) == 1

@@ -1,6 +1,6 @@
 """The summary of a version: its shapes and names, never a value, small enough for a pointer.
 
-Never raises, writes or locks, and never imports anndata or zarr: AnnData's on-disk format
+Never writes or locks, and never imports anndata or zarr: AnnData's on-disk format
 (https://anndata.readthedocs.io/en/latest/fileformat-prose.html) is read through ``tree.Node``.
 """
 
@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from lobsterdv.anndata_.kinds import Kind, table_format
+from lobsterdv.anndata_.kinds import SHORTAGES, Kind, table_format
 from lobsterdv.anndata_.table_header import table_summary
 from lobsterdv.anndata_.tree import Node
 from lobsterdv.anndata_.zarr_tree import open_zarr
@@ -24,11 +24,15 @@ def describe(path: Path, kind: Kind, *, name: str) -> dict[str, object]:
     """What is inside the data at ``path``: ordered ints, strings, lists of strings and dicts of these.
 
     ``name`` is the dataset's file name and decides a table's dialect; ``path`` may be a cache file without a
-    suffix. Data that cannot be described (corrupt, unreadable, of an unknown layout) gives ``{}``. Equal data gives
-    an equal summary.
+    suffix. Data that cannot be described (corrupt, of an unknown layout) gives ``{}``. Equal data gives an equal
+    summary: OSError is raised where the system has nothing left to read it with, or the disk fails.
     """
     try:
         return _fitted(_summary(path, kind, name))
+    except OSError as error:
+        if error.errno in SHORTAGES:
+            raise
+        return {}
     except Exception:  # h5py, pyarrow, csv and json raise many types for damaged input; a summary is optional
         return {}
 

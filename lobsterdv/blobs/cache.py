@@ -25,10 +25,20 @@ from typing import Final, Protocol
 
 from lobsterdv import copying, durable, temps
 from lobsterdv.blobs.packs import Packs
-from lobsterdv.digest import Checksum, Digest, Digests, Hasher, checksum_of, digest_of, hash_descriptor, listing_digest
+from lobsterdv.digest import (
+    Checksum,
+    Digest,
+    Digests,
+    Hasher,
+    checksum_of,
+    checksum_of_descriptor,
+    digest_of,
+    hash_descriptor,
+    listing_digest,
+)
 from lobsterdv.errors import CorruptContent, MissingContent
 from lobsterdv.formats.listing import Listing, parse_listing
-from lobsterdv.reading import windows
+from lobsterdv.reading import naming, read_whole, windows
 from lobsterdv.signature import Signature, signature_of
 from lobsterdv.writing import write_all
 
@@ -100,7 +110,7 @@ class Cache:
         if data is not None:
             return data
         try:
-            data = self.plain_path(digest).read_bytes()
+            data = read_whole(self.plain_path(digest))
         except FileNotFoundError:
             self.packs.refresh()
             return self.packs.read(digest, name=name)
@@ -113,9 +123,9 @@ class Cache:
         found = self.packs.find(digest)
         return None if found is None else self.packs.read_at(*found, name=name)
 
-    def verified_path(self, digest: Digest, *, name: str) -> Path:
-        """The path of a plain file, proved right: by its signature when that was verified in the last 30 days,
-        else by hashing. Raises MissingContent, CorruptContent."""
+    def verified_path(self, digest: Digest, *, name: str, reads: bool = False) -> Path:
+        """The path of a plain file, proved right: by its signature when that was verified in the last 30 days (one that
+        ``reads`` wants its checksum of then, too), else by hashing. Raises MissingContent, CorruptContent."""
         path = self.plain_path(digest)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -124,9 +134,11 @@ class Cache:
         try:
             signature = signature_of(os.fstat(descriptor))
             known = self.ledger.look_up(digest.hex())
-            if known and known[0] == signature and 0 <= self.now() - known[2] < TRUST_SECONDS:
-                return path
-            actual, checksum, _ = hash_descriptor(descriptor)
+            is_known = known and known[0] == signature and 0 <= self.now() - known[2] < TRUST_SECONDS
+            with naming(path):
+                if known and is_known and (not reads or checksum_of_descriptor(descriptor) == known[1]):
+                    return path
+                actual, checksum, _ = hash_descriptor(descriptor)
         finally:
             os.close(descriptor)
         if actual != digest:
@@ -144,7 +156,8 @@ class Cache:
         except FileNotFoundError:
             raise MissingContent(name, str(digest), "the cache") from None
         try:
-            actual = hash_descriptor(descriptor)[0]
+            with naming(self.plain_path(digest)):
+                actual = hash_descriptor(descriptor)[0]
         finally:
             os.close(descriptor)
         if actual != digest:
@@ -227,7 +240,7 @@ class Cache:
         """The verified listing of a directory version. Raises MissingContent, CorruptContent."""
         path = self.listing_path(digest)
         try:
-            encoded = path.read_bytes()
+            encoded = read_whole(path)
         except FileNotFoundError:
             raise MissingContent(f"the listing of {name}", str(digest), "the cache") from None
         if (actual := listing_digest(encoded)) != digest:
@@ -242,7 +255,7 @@ class Cache:
     def kept_remote(self, key: str) -> bytes | None:
         """A kept manifest or segment; None when it is not here. The caller verifies."""
         try:
-            return (self.folder / key).read_bytes()
+            return read_whole(self.folder / key)
         except FileNotFoundError:
             return None
 

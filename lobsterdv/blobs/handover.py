@@ -23,7 +23,7 @@ from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake, Kept
 from lobsterdv.digest import Hasher
 from lobsterdv.errors import Busy, ChangedMeanwhile, CorruptContent, LocalIOError, MissingContent, Refused
-from lobsterdv.signature import signature_of
+from lobsterdv.signature import Signature, signature_of
 from lobsterdv.space import existing
 
 _STEP_BYTES: Final = 8 << 20
@@ -62,8 +62,11 @@ def refuse_to_share(cache: Cache, source: Path, *, name: str) -> None:
             os.close(descriptor)
 
 
-def hand_over(cache: Cache, intake: Intake, source: Path, *, name: str, progress: Callable[[int], None]) -> HandedOver:
-    """Make a file the cache's own and keep its name; reads it once. It is read-only afterwards.
+def hand_over(
+    cache: Cache, intake: Intake, source: Path, *, seen: Signature, name: str, progress: Callable[[int], None]
+) -> HandedOver:
+    """Make a file, the one that had the signature ``seen``, the cache's own and keep its name; reads it once. It is
+    read-only afterwards.
 
     If the cache has the same bytes already, verified, the user's name becomes one for that file instead; where that
     is not possible both stay. Raises Refused, Busy, ChangedMeanwhile after the second try, LocalIOError; the file is
@@ -71,16 +74,20 @@ def hand_over(cache: Cache, intake: Intake, source: Path, *, name: str, progress
     """
     for _ in range(2):
         with durable.translating(source):
-            done = _try(cache, intake, source, name, progress)
+            done = _try(cache, intake, source, seen, name, progress)
         if done is not None:
             return done
     raise ChangedMeanwhile(name)
 
 
-def _try(cache: Cache, intake: Intake, source: Path, name: str, progress: Callable[[int], None]) -> HandedOver | None:
+def _try(
+    cache: Cache, intake: Intake, source: Path, seen: Signature, name: str, progress: Callable[[int], None]
+) -> HandedOver | None:
     descriptor = _open(source, name)
     try:
         before = os.fstat(descriptor)
+        if signature_of(before)[:2] != seen[:2]:
+            return None  # another file, perhaps one behind a link that its folder has become: not ours to touch
         mode = stat_module.S_IMODE(before.st_mode)
         if _has_other_names(cache, descriptor, name):
             return _shared_already(cache, descriptor, source, name, progress)

@@ -68,14 +68,21 @@ class Intake:
         finally:
             self.abandon()
 
-    def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept:
-        """Keep a file as a plain file: copy it, hash the copy, then make sure that the source did not change.
+    def copy_in(
+        self,
+        source: Path,
+        *,
+        meant: Callable[[Signature], bool] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Kept:
+        """Keep a file as a plain file: copy it, hash the copy, then make sure that the source did not change, and that
+        it is the file that was ``meant``.
 
         Raises ChangedMeanwhile after the second try, Refused for what is not a regular file, LocalIOError.
         """
         for _ in range(2):
             with durable.translating(source):
-                kept = self._copied(source, progress)
+                kept = self._copied(source, meant, progress)
             if kept is not None:
                 return kept
         raise ChangedMeanwhile(str(source))
@@ -160,7 +167,9 @@ class Intake:
         descriptor, temp = opened
         return Incoming(self.accept, digest, size, name=name, files=self._arriving, descriptor=descriptor, temp=temp)
 
-    def _copied(self, source: Path, progress: Callable[[int], None] | None) -> Kept | None:
+    def _copied(
+        self, source: Path, meant: Callable[[Signature], bool] | None, progress: Callable[[int], None] | None
+    ) -> Kept | None:
         """One try of ``copy_in``; None when the source changed meanwhile."""
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -172,7 +181,8 @@ class Intake:
                 with durable.translating(temp):
                     digest, checksum, size = _copy_and_hash(descriptor, target, before.st_size, progress)
                 signature = signature_of(before)
-                if signature_of(os.fstat(descriptor)) != signature or signature_of(source.lstat()) != signature:
+                is_same = signature_of(os.fstat(descriptor)) == signature == signature_of(source.lstat())
+                if not is_same or (meant is not None and not meant(signature)):
                     temp.unlink()
                     return None
                 self.accept(digest, size, checksum, temp)
@@ -213,16 +223,18 @@ class Intake:
         return self._cache.temps
 
     def _holds(self, digest: Digest) -> bool:
-        """True when a pack holds the bytes undamaged: an old bad copy must not keep a good one out."""
+        """True when a pack holds the bytes undamaged: an old bad copy, or one on a bad sector, must not keep a good one
+        out."""
         try:
             return self._cache.read_packed(digest, name="") is not None
-        except (CorruptContent, MissingContent):
+        except (CorruptContent, MissingContent, OSError):
             return False
 
     def _is_right(self, digest: Digest) -> bool:
+        """True when the cache's file was read now and is right: the good bytes at hand are given up for it."""
         try:
-            return bool(self._cache.verified_path(digest, name=""))
-        except (CorruptContent, MissingContent):
+            return bool(self._cache.verified_path(digest, name="", reads=True))
+        except (CorruptContent, MissingContent, OSError):
             return False
 
     def _close_pack(self) -> None:

@@ -35,6 +35,9 @@ class OpenFiles:
         file = self._take(key, path)
         try:
             return os.pread(file.descriptor, size, offset)
+        except OSError as error:
+            error.filename = str(path)
+            raise
         finally:
             self._give_back(key, file)
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
+from lobsterdv import durable
 from lobsterdv.anndata_.describe import describe
 from lobsterdv.anndata_.kinds import kind_of
 from lobsterdv.blobs.intake import Intake
@@ -270,7 +271,9 @@ def _pointer(
         )
     place = project.root / path
     content = place if files is not None or not project.cache.is_plain(digest) else project.cache.plain_path(digest)
-    kind = kind_of(place)
+    with durable.translating(place):
+        kind = kind_of(place)
+        summary = _summary(project, content, kind, Path(path).name)
     return Pointer(
         digest=digest,
         size=size,
@@ -278,7 +281,7 @@ def _pointer(
         files=files,
         executable=executable,
         message=told.message,
-        summary=_summary(project, content, kind, Path(path).name),
+        summary=summary,
         inputs=told.inputs or (),
         run=told.run,
         storage=stored,

@@ -73,8 +73,8 @@ def _left_journals(state: Path, now: float) -> Iterator[tuple[Path, dict[str, st
 
 
 def _is_in_use(stage: Path, now: float) -> bool:
-    """True while the process that made a staging folder is at work in it. One of another machine, which shares this
-    folder, cannot be asked for: it counts as at work until nothing has come or gone there for a day."""
+    """True while the process that made a staging folder is at work in it. One of another machine or container, which
+    shares this folder, cannot be asked for: it counts as at work until nothing has come or gone there for a day."""
     name = _OWNER.match(stage.name)
     try:
         changed = max(path.stat().st_mtime for path in (stage, stage / "tree") if path is stage or path.is_dir())
@@ -82,6 +82,5 @@ def _is_in_use(stage: Path, now: float) -> bool:
         return False
     if name is None:
         return False
-    if name["node"] not in (None, temps.node()):
-        return now - changed < _FOREIGN_S
-    return temps.is_alive(int(name["pid"]))
+    gone = temps.is_gone(name["node"] or temps.node(), int(name["pid"]))
+    return now - changed < _FOREIGN_S if gone is None else not gone

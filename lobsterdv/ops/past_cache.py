@@ -28,15 +28,20 @@ from lobsterdv.ops.connection import connect
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.placing import Signer, send_version
 from lobsterdv.ops.wishes import Wish
+from lobsterdv.signature import Signature
 from lobsterdv.worktree.look import read_file
 
 
 class InPlace:
     """In the place of an Intake: files are hashed where they lie, and nothing is kept."""
 
-    def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept:
+    def copy_in(
+        self, source: Path, *, meant: Callable[[Signature], bool], progress: Callable[[int], None] | None = None
+    ) -> Kept:
         """Raises ChangedMeanwhile, LocalIOError."""
         read = read_file(source, progress=progress)
+        if not meant(read.signature):
+            raise ChangedMeanwhile(str(source))
         return Kept(read.digest, read.signature.size, read.checksum, read.signature)
 
     def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from lobsterdv import durable
 from lobsterdv.compact import Texts
 from lobsterdv.digest import DIGEST_BYTES, Digests
-from lobsterdv.errors import Refused
+from lobsterdv.errors import ChangedMeanwhile, Refused
 from lobsterdv.formats.entries import LINK, Entries, Entry, EntryType
 from lobsterdv.formats.pointer import SUFFIX
 from lobsterdv.index.rows import CHECKSUM_BYTES, SeenFiles
@@ -40,7 +40,7 @@ def prepare(
     """Look at a dataset, or at ``parts`` of it: one stat a file. Files the index vouches for, and whose bytes the
     cache has (or need not have: ``in_cache`` False), need no reading, but those that ``again`` picks.
 
-    Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again,
+    Raises Refused for what cannot be kept, UnsafePath for names that could not be checked out again, ChangedMeanwhile,
     MissingContent when part of a directory is updated whose listing is not here.
     """
     place = place_of(project, dataset)
@@ -49,7 +49,13 @@ def prepare(
     memory = load_seen(project.index, str(place))
     is_part = "" not in parts
     with durable.translating(place):
-        is_directory = is_part or stat_module.S_ISDIR(place.lstat().st_mode)
+        try:
+            mode = place_of(project, dataset).lstat().st_mode  # no folder became a link while it was looked at
+        except FileNotFoundError:
+            raise ChangedMeanwhile(str(place)) from None
+    is_directory = is_part or stat_module.S_ISDIR(mode)
+    if not is_directory and (len(found) != 1 or not found[0].is_file or found.paths != [""]):
+        raise ChangedMeanwhile(str(place))
     addition = Addition(dataset, place, is_directory, found, memory)
     addition.linked = {
         seen.paths[at]: Path(target) for at, target in seen.others.items() if target and at not in found.others

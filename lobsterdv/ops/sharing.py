@@ -54,7 +54,8 @@ def share(
 ) -> SeenFile:
     """Hand one file over, and note its mode for ``give_back``."""
     source = addition.source(item)
-    done = hand_over(project.cache, intake, source, name=_name(addition, item.path), progress=progress)
+    name = _name(addition, item.path)
+    done = hand_over(project.cache, intake, source, seen=item.signature, name=name, progress=progress)
     addition.handed[item.path] = done.mode if done.is_shared else None
     return SeenFile(done.kept.signature, done.kept.digest, done.kept.checksum)
 

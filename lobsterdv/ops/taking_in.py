@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat as stat_module
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,8 +19,11 @@ from lobsterdv.index.rows import SeenFile
 from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.context import Project
 from lobsterdv.signature import Signature, signature_of
+from lobsterdv.worktree.ground import stands_at
 from lobsterdv.worktree.scan import Finds, Found
 
+_NO_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN})
+"""What tells that no file lies any more where one was seen: nothing, a folder, a link, a socket, a pipe."""
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 256
 _SLOW_SECONDS: Final = 0.0003
@@ -27,7 +33,9 @@ _Rows = list[tuple[int, bytes, SeenFile]]
 class Keeper(Protocol):
     """What becomes of the bytes of files that are read: see Intake."""
 
-    def copy_in(self, source: Path, *, progress: Callable[[int], None] | None = None) -> Kept: ...
+    def copy_in(
+        self, source: Path, *, meant: Callable[[Signature], bool], progress: Callable[[int], None] | None = None
+    ) -> Kept: ...
     def keep_verified(self, files: Iterable[tuple[Digest, bytes]]) -> None: ...
 
 
@@ -52,17 +60,34 @@ def take_in(
             else:
                 big.append(at)
 
+    def is_meant(at: int, signature: Signature) -> bool:
+        """Whether what was read is the file that was seen, or has taken its place: not what lies behind a link that
+        its folder has become."""
+        path = found.paths[at]
+        if path in addition.linked or (path and signature == found.signature(at)):
+            return True
+        return stands_at(project.root, f"{addition.path}/{path}" if path else addition.path, signature)
+
     def read_batch(batch: list[int]) -> _Rows:
         rows = []
         for at in batch:
-            data, signature = _read_small(f"{addition.place}/{found.paths[at]}", found.signature(at))
+            path, seen = f"{addition.place}/{found.paths[at]}", found.signature(at)
+            data, signature = _read_small(path, seen)
+            if signature != seen and not is_meant(at, signature):
+                raise ChangedMeanwhile(path)
             rows.append((at, data, SeenFile(signature, digest_of(data), checksum_of(data))))
         return rows
 
     def copy(at: int) -> tuple[int, SeenFile]:
         if share is not None and found.paths[at] in addition.handed:
             return at, share(found[at])
-        kept = intake.copy_in(addition.source(found[at]), progress=progress)
+        source = addition.source(found[at])
+        try:
+            kept = intake.copy_in(source, meant=partial(is_meant, at), progress=progress)
+        except LocalIOError as error:
+            if error.errno in _NO_FILE and error.path == str(source):
+                raise ChangedMeanwhile(error.path) from error
+            raise
         return at, SeenFile(kept.signature, kept.digest, kept.checksum)
 
     for rows in _spread(project, read_batch, _batches(small(), found)):
@@ -107,21 +132,27 @@ def _read_small(path: str, expected: Signature) -> tuple[bytes, Signature]:
     for _ in range(2):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            break
         except OSError as error:
+            if error.errno in _NO_FILE:
+                break
             with durable.translating(Path(path)):
                 raise error
         try:
             if expected.size >= SMALL_BYTES:
                 break  # it was small when it was scanned
             data = os.read(descriptor, expected.size + 1)
-            after = signature_of(os.fstat(descriptor))
+            info = os.fstat(descriptor)
+            if not stat_module.S_ISREG(info.st_mode):
+                break
+            after = signature_of(info)
             if after == expected and len(data) == after.size:
                 return data, after
             expected = after
         except OSError as error:
-            raise LocalIOError(path, error.strerror or str(error), error.errno or 0) from error
+            if error.errno in _NO_FILE:
+                break
+            with durable.translating(Path(path)):
+                raise error
         finally:
             os.close(descriptor)
     raise ChangedMeanwhile(path)

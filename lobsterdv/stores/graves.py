@@ -41,6 +41,6 @@ def open_old(folder: Path) -> None:
     with suppress(OSError):
         for name in os.listdir(folder):
             found = _NAME.fullmatch(name)
-            if found and found["node"] == temps.node() and not temps.is_alive(int(found["pid"])):
+            if found and temps.is_gone(found["node"], int(found["pid"])):
                 with suppress(OSError):
                     give_back(folder / name, folder / found["name"])

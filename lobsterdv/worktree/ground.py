@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from lobsterdv import durable
+from lobsterdv.signature import Signature, signature_of
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FOLDERS: Final = 64
@@ -42,6 +44,11 @@ class Ground:
         with durable.translating(self._root / path):
             os.rename(finished, name, dst_dir_fd=self._folder(folder, make=True))
         self._changed.add(folder)
+
+    def look(self, path: str) -> os.stat_result:
+        """The stat of what lies there, which may be a link. Raises OSError, also for a link on the way."""
+        folder, _, name = path.rpartition("/")
+        return os.stat(name, dir_fd=self._folder(folder), follow_symlinks=False)
 
     def make_folder(self, path: str) -> None:
         """Make an empty folder and its parents."""
@@ -114,6 +121,16 @@ class Ground:
         descriptor = self._open.pop(path, None)
         if descriptor is not None:
             os.close(descriptor)
+
+
+def stands_at(root: Path, path: str, signature: Signature) -> bool:
+    """Whether the regular file that had this signature lies at ``path`` now, with no link on the way."""
+    try:
+        with Ground(root) as ground:
+            info = ground.look(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(info.st_mode) and signature_of(info) == signature
 
 
 def carry(source: Path, target: Path) -> None:

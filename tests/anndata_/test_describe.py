@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,25 @@ def test_broken_files_give_nothing_and_never_raise(tmp_path: Path) -> None:
         assert describe(tmp_path / "missing", kind, name="t.csv") == {}
         broken.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\xff" * 4096)
         assert describe(broken, kind, name="t.parquet") == {}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "a.h5ad"])
+def test_a_shortage_is_no_damage(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too many files open a version had no summary, or another kind, for good."""
+    path = tmp_path / name
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(5000))
+
+    def opened(*args: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr("builtins.open", opened)
+    monkeypatch.setattr(h5py, "File", opened)
+    with pytest.raises(OSError, match="many"):
+        describe(path, "table" if name == "t.csv" else "anndata", name=name)
+    if name == "a.h5ad":
+        with pytest.raises(OSError, match="many"):
+            kind_of(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"node_type": "array", "shape": "many"}', "null"])

@@ -3,9 +3,11 @@ bytes do not have, or an interrupted command leaves half of its work behind."""
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from lobsterdv.blobs.cache import Cache
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.digest import Digest, checksum_of, digest_of
 from lobsterdv.errors import ChangedMeanwhile, CorruptContent, LobsterError, LocalIOError, Refused
+from lobsterdv.signature import signature_of
 from tests.blobs.places import Notebook, open_cache
 
 
@@ -243,3 +246,58 @@ def test_threads_share_an_intake(cache: Cache) -> None:
     assert cache.missing([digest_of(d) for d in files]) == []
     packs = list(cache.packs.folder.glob("*.pack"))
     assert len(packs) == 1 and packs[0].stat().st_size == 60 * 2000 + 32, "each once"
+
+
+def test_good_bytes_at_hand_are_not_given_up_for_rotten_ones(cache: Cache, tmp_path: Path, notebook: Notebook) -> None:
+    """A cached file rots where no stat tells. It was trusted for 30 days, the copy just hashed was thrown away, and the
+    pointer named bytes that were nowhere."""
+    source = tmp_path / "f"
+    source.write_bytes(b"good" * 100_000)
+    with Intake(cache) as intake:
+        kept = intake.copy_in(source)
+    path = cache.plain_path(kept.digest)
+    before = path.stat().st_ino
+    with Intake(cache) as intake:
+        intake.copy_in(source)
+    assert path.stat().st_ino == before, "what is right stays: links lead to it"
+    path.chmod(0o644)
+    path.write_bytes(b"g00d" * 100_000)
+    notebook.note([(kept.digest.hex(), signature_of(path.lstat()), kept.checksum, cache.now())])
+    with Intake(cache) as intake:
+        intake.copy_in(source)
+    assert path.read_bytes() == source.read_bytes()
+    assert [p.name[:64] for p in (cache.folder / "quarantine").iterdir()] == [kept.digest.hex()]
+
+
+def test_what_a_bad_sector_holds_does_not_keep_good_bytes_out(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"good" * 100_000)
+    small = b"small"
+    with Intake(cache) as intake:
+        kept = intake.copy_in(source)
+        intake.keep_verified([(digest_of(small), small)])
+    cached = cache.plain_path(kept.digest)
+    bad = {cached.stat().st_ino, *(path.stat().st_ino for path in cache.packs.folder.glob("*.pack"))}
+
+    def failing(real: Callable[..., object]) -> Callable[..., object]:
+        def read(descriptor: int, *args: object) -> object:
+            if os.fstat(descriptor).st_ino in bad:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(descriptor, *args)
+
+        return read
+
+    for name in ("pread", "preadv"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
+    with pytest.raises(OSError, match=r"files/.*" + kept.digest.hex()):
+        cache.prove(kept.digest, name="f")
+    with pytest.raises(OSError, match=r"\.pack"):
+        cache.read_small(digest_of(small), name="small")
+    with Intake(cache) as intake:
+        intake.copy_in(source)
+        intake.keep_verified([(digest_of(b"another"), b"another"), (digest_of(small), small)])
+    assert cached.stat().st_ino not in bad and cached.read_bytes() == source.read_bytes()
+    held = [index for index in cache.packs.indexes() if index.find(digest_of(small))]
+    assert len(held) == 2, "it is kept once more"

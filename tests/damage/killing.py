@@ -17,15 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from tests.damage import canaries
 
 STEPS = {
     f"os.{name}" for name in ("rename", "link", "symlink", "remove", "mkdir", "rmdir", "chmod", "utime", "truncate")
 }
 STEPS |= {"lobsterdv.sync"}
+READS = "lobsterdv.read"
+"""A read of a file's bytes, which is a step only where ``Fault.only`` names it."""
 S3 = ("botocore.session", "botocore.config", "botocore.handlers", "botocore.httpsession", "botocore.auth")
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -39,14 +43,19 @@ class Ended(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What happens at a step: the process gets ``signal``, or the step fails with ``errno`` (and ``lasting``: all that
-    come after it fail too). ``at`` 0 is never. Only steps of the kinds ``only`` count, when there are some."""
+    """What happens at a step: the process gets ``signal``, or ``act`` (module:function) is done before it, or the step
+    fails with ``errno`` (and ``lasting``: all that come after it fail too). ``at`` 0 is never. Only steps of the kinds
+    ``only`` count, when there are some, and ``every_open`` takes those for reading, too. No file may grow beyond
+    ``limit_bytes``, when that is not 0."""
 
     at: int = 0
     signal: int = 0
     errno: int = 0
     lasting: bool = False
+    act: str = ""
     only: tuple[str, ...] = ()
+    every_open: bool = False
+    limit_bytes: int = 0
 
 
 NEVER = Fault()
@@ -184,6 +193,8 @@ class Nursery:
         assert answer, "the nursery died"
         answers = json.loads(answer)
         assert isinstance(answers, list)
+        for root in {job.get("root") or job["cwd"] for job in jobs}:
+            canaries.check(Path(root))
         return answers
 
 
@@ -272,16 +283,12 @@ def _live(job: dict[str, Any], told: int, out: int, err: int) -> None:
 
 
 def _type_command(job: dict[str, Any], told: int) -> int:
-    from importlib import import_module
-
     from lobsterdv.cli.main import run
 
     os.chdir(job["cwd"])
-    os.environ.clear()
-    os.environ.update(job["env"])
+    _move_in(job["env"])
     if job.get("prepare"):
-        module, _, function = job["prepare"].partition(":")
-        getattr(import_module(module), function)()
+        _call(job["prepare"])
     if job["blind"]:
         import lobsterdv.project
 
@@ -300,6 +307,19 @@ def _type_command(job: dict[str, Any], told: int) -> int:
     return code
 
 
+def _call(name: str) -> None:
+    from importlib import import_module
+
+    module, _, function = name.partition(":")
+    getattr(import_module(module), function)()
+
+
+def _move_in(env: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    tempfile.tempdir = None  # the nursery's was looked up before
+
+
 def _watch_steps(home: str, fault: Fault) -> list[int]:
     """Count the steps of this process below ``home``, and let the fault happen; the number is in the list."""
     counted = [0]
@@ -307,37 +327,59 @@ def _watch_steps(home: str, fault: Fault) -> list[int]:
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
             path, _, flags = args
-            if not (isinstance(flags, int) and flags & CHANGES) or not str(path).startswith(home):
+            is_change = fault.every_open or (isinstance(flags, int) and flags & CHANGES)
+            if not is_change or not str(path).startswith(home):
                 return
-        elif event not in STEPS:
+        elif event not in STEPS and not (event == READS and READS in fault.only):
             return
         if fault.only and event not in fault.only:
             return
         counted[0] += 1
         if fault.at and (counted[0] == fault.at or (fault.lasting and counted[0] > fault.at)):
-            if fault.signal:
+            if fault.act:
+                _call(fault.act)
+            elif fault.signal:
                 os.kill(os.getpid(), fault.signal)
-            else:
-                raise OSError(fault.errno, os.strerror(fault.errno), str(args[0]) if args else None)
+            elif fault.errno:
+                path = args[0] if args and event != READS else None  # a read knows a descriptor, and no name
+                raise OSError(fault.errno, os.strerror(fault.errno), *([str(path)] if path is not None else []))
 
+    if READS in fault.only:
+        _announce_reads(home)
+    if fault.limit_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (fault.limit_bytes, fault.limit_bytes))
     sys.addaudithook(hook)
     return counted
 
 
-def _do_verb(job: dict[str, Any], told: int) -> int:
-    from importlib import import_module
+def _announce_reads(home: str) -> None:
+    """Python tells nobody that a file is read: have the calls do it that read files below ``home``."""
 
+    def announcing(read: Callable[..., Any]) -> Callable[..., Any]:
+        def call(file: int | Path, *args: Any, **options: Any) -> Any:
+            path = os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else str(file)
+            if path.startswith(home):
+                sys.audit(READS, path)
+            return read(file, *args, **options)
+
+        return call
+
+    for name in ("read", "pread", "preadv"):
+        setattr(os, name, announcing(getattr(os, name)))
+    for name in ("read_bytes", "read_text"):
+        setattr(Path, name, announcing(getattr(Path, name)))
+
+
+def _do_verb(job: dict[str, Any], told: int) -> int:
     from lobsterdv.errors import LobsterError
     from lobsterdv.events import silent
     from lobsterdv.project import open_project
 
-    os.environ.clear()
-    os.environ.update(job["env"])
+    _move_in(job["env"])
     if job["pid_file"]:
         Path(job["pid_file"]).write_text(str(os.getpid()))
     if job["prepare"]:
-        module, _, function = job["prepare"].partition(":")
-        getattr(import_module(module), function)()
+        _call(job["prepare"])
     project = open_project(Path(job["root"]), environment=job["env"])
     module = sys.modules[f"lobsterdv.ops.{job['verb']}"]
     counted = _watch_steps(str(Path(job["root"]).parent), Fault(job["kill_at"], signal.SIGKILL))

@@ -3,7 +3,12 @@ as ``python -m tests.damage.mutants MUTANT ARGS...`` a command line of its own).
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from tests.damage.ageing import nothing_is_young as nothing_is_young  # no fault, but planted alike
 
@@ -68,6 +73,45 @@ def believing() -> None:
 
     arrivals.digest_of = lambda data: Believed(32)  # type: ignore[assignment]
     incoming.Hasher = Trusting  # type: ignore[misc]
+
+
+def writes_at_home() -> None:
+    """A cache of our own in the user's home."""
+    _when_done(lambda: (Path(os.environ["HOME"]) / ".cache/lobsterdv").write_bytes(b"x"))
+
+
+def leaves_a_temporary_file() -> None:
+    _when_done(lambda: tempfile.mkstemp())
+
+
+def follows_a_link_out() -> None:
+    """What lies beside the project is written, and its time put back."""
+
+    def write() -> None:
+        path = Path(os.environ["HOME"]).parent / "beside/canary"
+        info = path.stat()
+        path.write_bytes(path.read_bytes().replace(b"me", b"us"))
+        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    _when_done(write)
+
+
+def tidies_too_much() -> None:
+    _when_done(lambda: (Path(os.environ["HOME"]).parent / "beside/empty").rmdir())
+
+
+def _when_done(act: Callable[[], object]) -> None:
+    """``act`` when the first document is written."""
+    from lobsterdv import durable
+
+    write = durable.write
+
+    def written(*args: Any, **options: Any) -> None:
+        durable.write = write
+        write(*args, **options)
+        act()
+
+    durable.write = written
 
 
 def _only_folders(sync_all: object) -> object:

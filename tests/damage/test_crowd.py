@@ -1,18 +1,22 @@
-"""Eight processes at once in one project and on one remote: all succeed, and what they leave is whole."""
+"""Eight processes, or fifty, at once in one project and on one remote: all succeed, and what they leave is whole."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.damage.counting import Counters
 from tests.damage.killing import Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load, restore, restore_from_cache
 from tests.ops.lab import Lab
 from tests.properties.trees import picture
 
 CROWD = 8
+NOT_NOW = {0, 1, 3, 5, 6}
+"""How a command may end whose project others change meanwhile; docs/cli.md says what each means."""
 
 
 @pytest.fixture
@@ -106,3 +110,45 @@ def test_checking_out_at_once(lab: Lab, nursery: Nursery) -> None:
     assert {path: data for path, (_, data) in (picture(lab.path("d")) or {}).items()} == {
         **{str(n): f"{n}".encode() * 99 for n in range(20)}
     }
+
+
+@pytest.mark.parametrize(("many", "rounds"), [(CROWD, 1), pytest.param(50, 10, marks=pytest.mark.faults)])
+def test_all_kinds_of_commands(
+    many: int, rounds: int, lab: Lab, shared: Path, nursery: Nursery, counters: Counters
+) -> None:
+    """Each dataset is added by one of them, while the others push, pull, check out and collect, again and again: every
+    version that an add was content with is at the remote in the end, and in the cache while it is current."""
+    random = Random(many)
+    adders = many * 2 // 5
+    names = [f"d{number}" for number in range(adders)]
+    versions: dict[bytes, object] = {}
+    for turn in range(rounds):
+        for name in names:
+            lab.write(f"{name}/small", f"{turn} {name}")
+            lab.write(f"{name}/large", f"{turn} {name} " * 40_000)
+            lab.write(f"{name}/same", "the same in all")
+        others = [["push"], ["pull"], ["checkout"], ["gc", "--yes"], ["push", names[0]], ["checkout", names[-1]]]
+        commands = [["add", name] for name in names]
+        commands += [others[number % len(others)] for number in range(many - adders)]
+        random.shuffle(commands)
+        written = {name: picture(lab.path(name)) for name in names}
+        with counters.trying("processes of all kinds at once", many):
+            said = nursery.crowd(commands, lab.root, lab.env, prepare="tests.damage.ageing:nothing_is_young")
+            for command, one in zip(commands, said, strict=True):
+                assert one.code in ({0} if command[0] == "add" else NOT_NOW), (command, one)
+                assert "Traceback" not in one.err + one.out and "internal error" not in one.err + one.out, one
+            check_cache(lab.project.cache.folder)
+            check_remote(load(shared))
+            for name in names:
+                pointer = lab.read(f"{name}.ldv.yaml")
+                assert restore_from_cache(lab.project.cache.folder, pointer) == written[name], name
+                versions[pointer] = written[name]
+        lab.git("add", "-A")
+        lab.commit()
+    lab.reopen().push()
+    remote = load(shared)
+    check_remote(remote)
+    assert len(versions) == adders * rounds
+    for pointer, tree in versions.items():
+        assert restore(remote, pointer) == tree
+    assert not list(shared.rglob(".tmp-*"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.damage.conftest import Once
 from tests.damage.counting import Counters
-from tests.damage.killing import NEVER, Fault, Nursery, Said
+from tests.damage.killing import NEVER, READS, Fault, Nursery, Said
 from tests.damage.oracle import check_cache, check_remote, load
 from tests.damage.story import DATASETS
 from tests.damage.test_kill import CHECKS, SMALL, Scene, check_clean_up, scene_of
@@ -25,7 +25,8 @@ REFUSALS = {
     "EACCES": Fault(errno=errno.EACCES),
     "EIO": Fault(errno=errno.EIO),
     "EIO of syncs": Fault(errno=errno.EIO, only=("lobsterdv.sync",)),
-    "EMFILE": Fault(errno=errno.EMFILE, only=("open",)),
+    "EIO of reads": Fault(errno=errno.EIO, only=(READS,)),
+    "EMFILE": Fault(errno=errno.EMFILE, only=("open",), every_open=True),
     "EXDEV": Fault(errno=errno.EXDEV, only=("os.rename", "os.link")),
 }
 ASKED_TO_END = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -39,18 +40,27 @@ def words(scene: Scene) -> list[str]:
     return ["checkout", "--force"] if scene.verb == "force" else [scene.verb]
 
 
-def go(scene: Scene, nursery: Nursery, fault: Fault) -> Said:
-    return nursery.faulted(words(scene), scene.lab.root, {**scene.lab.env, "LOBSTERDV_JOBS": "1"}, fault)
+def go(scene: Scene, nursery: Nursery, fault: Fault, prepare: str = "") -> Said:
+    env = {**scene.lab.env, "LOBSTERDV_JOBS": "1"}
+    return nursery.faulted(words(scene), scene.lab.root, env, fault, prepare=prepare)
 
 
 def every_step(
-    scene: Scene, nursery: Nursery, fault: Fault, counters: Counters, what: str, *, points: int | None, share: float = 1
+    scene: Scene,
+    nursery: Nursery,
+    fault: Fault,
+    counters: Counters,
+    what: str,
+    *,
+    points: int | None,
+    share: float = 1,
+    prepare: str = "",
 ) -> set[int]:
-    """The fault at up to ``points`` steps, spread evenly over that ``share`` of all; returns the exit codes that were
-    seen."""
+    """The fault at up to ``points`` steps, spread evenly over that ``share`` of all, in processes where ``prepare`` was
+    called before; returns the exit codes that were seen."""
     check = CHECKS[scene.verb]
     scene.again()
-    whole = go(scene, nursery, fault._replace(at=0))
+    whole = go(scene, nursery, fault._replace(at=0, limit_bytes=0))
     assert whole.code == 0, whole
     # A push in two goes may fill its objects otherwise than one in one; what it must hold is restored by the check.
     is_same = scene.verb != "push"
@@ -61,7 +71,7 @@ def every_step(
         scene.again()
         case = f"{what} at step {at} of {whole.steps} of {scene.verb}"
         counters.tried(what)
-        said = go(scene, nursery, fault._replace(at=at))
+        said = go(scene, nursery, fault._replace(at=at), prepare)
         codes.add(said.code)
         judge(said, fault, case)
         check_cache(scene.cache)
@@ -89,7 +99,9 @@ def judge(said: Said, fault: Fault, case: str) -> None:
     document = json.loads(said.out)
     assert document["exit"] == said.code, case
     if said.code:
-        assert document["errors"] and all(error["message"] for error in document["errors"]), f"{case}: {said}"
+        assert document["errors"], f"{case}: {said}"
+        for message in (error["message"] for error in document["errors"]):
+            assert "/" in message and "\n" not in message, f"{case} does not say in one line what it is about: {said}"
 
 
 @pytest.mark.parametrize("verb", list(CHECKS))

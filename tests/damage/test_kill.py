@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 
+from tests.damage import canaries
 from tests.damage.conftest import Once
 from tests.damage.counting import Counters
 from tests.damage.killing import Ended, Fault, Nursery, Said
@@ -78,6 +79,7 @@ def set_scene(verb: str, folder: Path, large: int, *, many: int = 0) -> Scene:
         lab.write("lib/small.csv", UNSAVED)
     story.owner.close()
     lab.close()
+    canaries.plant(lab.root, lab.env, story.remote)
     subprocess.run(["cp", "-a", str(here), str(folder / "template")], check=True)
     return Scene(story, lab, verb, folder / "template")
 

@@ -14,6 +14,7 @@ import pytest
 from lobsterdv.errors import Forgotten
 from lobsterdv.ops import repack as ops_repack
 from lobsterdv.ops.gc_remote import collect_remote
+from tests.damage import canaries
 from tests.damage.counting import Counters
 from tests.damage.killing import Ended, Nursery
 from tests.damage.oracle import check_cache, check_remote, load, restore
@@ -41,6 +42,7 @@ def set_scene(verb: str, here: Path) -> Lab:
         forget_history(lab)
         assert collect_remote(lab.project, yes=True, observer=lab.observe).retired
     lab.close()
+    canaries.plant(lab.root, lab.env, here / "store")
     return lab
 
 

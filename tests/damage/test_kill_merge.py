@@ -11,6 +11,7 @@ import pytest
 from lobsterdv.errors import ConflictedPointer
 from lobsterdv.formats.pointer import Pointer
 from lobsterdv.ops.status import Conflict
+from tests.damage import canaries
 from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
 from tests.damage.oracle import check_cache
@@ -51,6 +52,7 @@ def conflicted(tmp_path: Path) -> Lab:
     with pytest.raises(subprocess.CalledProcessError):
         lab.git("merge", "-q", "other")
     lab.close()
+    canaries.plant(lab.root, lab.env)
     subprocess.run(["cp", "-a", str(here), str(tmp_path / "template")], check=True)
     return lab
 

@@ -12,6 +12,7 @@ import pytest
 from blake3 import blake3
 
 from lobsterdv.formats.pack import parse_pack_index
+from tests.damage import canaries
 from tests.damage.conftest import Once
 from tests.damage.counting import Counters
 from tests.damage.killing import Nursery
@@ -83,6 +84,7 @@ def set_scene(folder: Path) -> Scene:
     forget_history(lab)
     lab.push()
     lab.close()
+    canaries.plant(lab.root, lab.env, here / "store")
     made = Scene(lab, folder / "template", kept, held, lonely)
     made.keep()
     return made

@@ -64,3 +64,17 @@ def test_bytes_that_nobody_checked(mutant: str, once: Once[Scene], nursery: Nurs
     else:
         assert ended.failures
         check_cache(scene.cache)
+
+
+BESIDE = ["writes_at_home", "leaves_a_temporary_file", "follows_a_link_out", "tidies_too_much"]
+
+
+@pytest.mark.parametrize("mutant", BESIDE)
+def test_whatever_is_written_beside_the_project(
+    mutant: str, once: Once[Scene], nursery: Nursery, counters: Counters
+) -> None:
+    """The canaries that every killed and refused command is judged by."""
+    scene = scene_of(once, "add", SMALL)
+    with counters.trying("faults planted in lobsterdv, and found"), pytest.raises(AssertionError, match="beside"):
+        nursery.run(scene.lab.root, scene.lab.env, "add", DATASETS, prepare=f"tests.damage.mutants:{mutant}")
+    scene.again()

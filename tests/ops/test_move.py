@@ -427,7 +427,7 @@ def test_temps_that_are_second_names(tmp_path: Path) -> None:
     foreign = mine.rename(folder / ".tmp-elsewhere-1-0123456789abcdef")
     assert temps.sweep(folder, now=path.stat().st_ctime + 60) == 0 and foreign.exists()
     assert temps.drop_links(folder, path.stat()), "another machine may be at work"
-    dead = foreign.rename(folder / f".tmp-{os.uname().nodename}-4194999-0123456789abcdef")
+    dead = foreign.rename(folder / f".tmp-{temps.node()}-4194999-0123456789abcdef")
     other = durable.link_temp(tmp_path / "f", tmp_path)
     assert not temps.drop_links(folder, path.stat())
     assert not dead.exists() and other.exists()

@@ -22,6 +22,13 @@ from tests.ops.watching import temps_below, tree
 
 LARGE = 400_000
 """Of a size that is kept as a plain file, not in a pack."""
+CLONE = copying.clone
+
+
+@pytest.fixture(autouse=True)
+def copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that shares no blocks, whatever the tests run on; ``cloning`` is the other kind."""
+    monkeypatch.setattr(copying, "clone", lambda source, target: False)
 
 
 @dataclass
@@ -130,6 +137,26 @@ def test_a_clone_needs_no_room_but_a_pack_does(lab: Lab) -> None:
         disk.free = 1000
         lab.add("f.bin", "d")
     assert temps_below(lab.root) == []
+
+
+def test_on_the_file_system_that_there_is(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not played: what is asked for is what it takes, where blocks are shared and where they are not."""
+    monkeypatch.setattr(copying, "clone", CLONE)
+    size = write_data(lab)
+    with lab.path("f.bin").open("rb") as source, (tmp_path / "clone").open("w+b") as target:
+        needed = 1000 if CLONE(source.fileno(), target.fileno()) else size
+    disk = on_disk(lab, needed - 1)
+    assert refused(lambda: lab.try_add("f.bin", "d")).needed == needed
+    disk.free = needed
+    lab.add("f.bin", "d")
+    lab.commit()
+    lab.path("f.bin").unlink()
+    shutil.rmtree(lab.path("d"))
+    disk.free = needed - 1
+    assert refused(lambda: lab.try_checkout()).needed == needed
+    disk.free = needed
+    lab.checkout()
+    assert lab.state("d").work == lab.state("f.bin").work == "clean"
 
 
 def test_where_nothing_is_known_of_free_space_nothing_is_refused(lab: Lab) -> None:
