@@ -314,6 +314,7 @@ def test_a_second_name_is_a_temp_in_a_folder_that_is_made(tmp_path: Path) -> Non
         assert temp.parent == folder and temp.samefile(tmp_path / "source")
     (tmp_path / "link").symlink_to("source")
     assert durable.link_temp(tmp_path / "link", tmp_path).is_symlink()
+    assert durable.link_temp(tmp_path / "link", tmp_path / "newer").is_symlink()
     with pytest.raises(LocalIOError):
         durable.link_temp(tmp_path / "gone", tmp_path)
 

@@ -11,6 +11,7 @@ from lobsterdv.errors import FormatError
 from lobsterdv.formats.columns import compress, decompress, encode_columns
 from lobsterdv.formats.mark import Mark, encode_mark, parse_mark
 from lobsterdv.formats.retirement import Retirement, encode_retirement, parse_retirement
+from tests.formats.strategies import moderate
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 DIGESTS = st.binary(min_size=32, max_size=32).map(Digest)
@@ -18,6 +19,7 @@ KEYS = st.from_regex(r"objects/[0-9a-f]{2}/[0-9a-f]{8}", fullmatch=True)
 SIZES = st.integers(0, (1 << 64) - 1)
 
 
+@moderate
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_a_retirement_holds_the_record_byte_for_byte(record: str, at: str, by: str, host: str) -> None:
     retirement = Retirement(record.encode(), at, by, host)

@@ -7,7 +7,7 @@ from typing import Final
 _DURABLE, _POINTER = "lobsterdv/durable.py", "lobsterdv/formats/pointer.py"
 EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
     (_DURABLE, "made.add(final.parent)", "leave out"): "a short cut: the second rename fails as the first did",
-    (_DURABLE, "return", "leave out"): "another system's",
+    (_DURABLE, "fcntl.fcntl(fd, fcntl.F_FULLFSYNC)", "leave out"): "another system's",
     (_DURABLE, "if len(paths) >= _SYNCFS_FROM and reports_errors():", "compare 0"): "which of two ways, at one number",
     (_DURABLE, "_open_and(sync_file, paths[-1])", "leave out"): "another system's",
     (_DURABLE, "_open_and(sync_file, paths[-1])", "one more"): "another system's",

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 _REMOTE_GC: Final = ("tests/ops/test_gc_remote.py", "tests/damage/test_gc_races.py", "tests/ops/test_forget.py")
-_ROOM: Final = ("tests/ops/test_drop.py", "tests/ops/test_gc.py")
+_ROOM: Final = ("tests/ops/test_drop.py", "tests/ops/test_gc.py", "tests/ops/test_proofs.py")
 _PUSH: Final = tuple(
     f"tests/ops/test_{name}.py"
     for name in ("push", "push_history", "push_refresh", "push_plain", "push_repair", "many_remotes")
 )
 NEAR: Final[dict[str, tuple[str, ...]]] = {
     "lobsterdv/formats/pointer.py": ("tests/formats/test_pointer.py", "tests/formats/test_frozen.py"),
-    "lobsterdv/durable.py": ("tests/test_durable.py", "tests/test_copying.py", "tests/blobs/test_intake.py"),
+    "lobsterdv/durable.py": (
+        "tests/test_durable.py", "tests/test_copying.py", "tests/blobs/test_intake.py", "tests/ops/test_move.py",
+    ),
     "lobsterdv/blobs/intake.py": (
-        "tests/blobs/test_intake.py", "tests/blobs/test_cache.py", "tests/ops/test_add.py", "tests/ops/test_move.py",
+        *(f"tests/blobs/test_{name}.py" for name in ("intake", "cache", "packs", "transfer", "open_files")),
+        *(f"tests/ops/test_{name}.py" for name in ("add", "add_notices", "move", "pull", "room")),
     ),
     "lobsterdv/ops/proofs.py": _ROOM,
     "lobsterdv/ops/holding.py": (*_ROOM, "tests/ops/test_forget.py"),
