@@ -3,6 +3,8 @@
 # make test-s3  real S3 servers             make slow   the long properties
 # make test-browser  the lineage page in Chromium, drawings in Graphviz (apt-get install chromium graphviz)
 # make test-faults  every fault at every step, and the table of what was survived
+# make test-faults-s3  every fault at every request, in front of a real S3 server (SeaweedFS)
+# make mutants  small faults planted in the modules where loss happens: how many do the tests near them find?
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +17,7 @@ SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
 # Tests start hundreds of processes: what they import is compiled once, not by each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all check lint types layers docs test test-s3 servers s3rver ceph test-faults test-browser slow demo bench page format clean
+.PHONY: all check lint types layers docs test test-s3 servers s3rver ceph test-faults test-faults-s3 mutants test-browser slow demo bench page format clean
 
 all: check
 
@@ -57,6 +59,12 @@ ceph:
 
 test-faults: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "not s3" tests/damage
+
+test-faults-s3: $(STAMP)
+	$(BIN)/python -m pytest -n 0 -m "s3 and faults" tests/damage
+
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutation
 
 test-browser: $(STAMP)
 	$(BIN)/python -m pytest -n 0 -m browser

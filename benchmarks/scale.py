@@ -140,6 +140,7 @@ def large_file(work: Path, size: int, *, pulls: bool = True) -> list[Step]:
     data = site.folder / "data"
     data.mkdir()
     write_sparse(data / "big.bin", size)
+    time.sleep(2.1)  # else `status` has to read all of it again
     site.run("add", "data/big.bin", step="add")
     site.git("commit", "--quiet", "-m", "first")
     site.run("status", step="status")

@@ -193,7 +193,7 @@ def starts_of(counts: Iterable[int]) -> array[int]:
 
 def repeated(digests: Digests) -> set[bytes]:
     """Those that occur more than once. Compares 8 bytes of each before it looks closer."""
-    heads = array("Q", bytes(digests.raw))[:: DIGEST_BYTES // 8]
+    heads = memoryview(digests.raw).cast("B").cast("Q")[:: DIGEST_BYTES // 8]
     if len(set(heads)) == len(heads):
         return set()
     once: set[int] = set()

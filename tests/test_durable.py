@@ -287,3 +287,50 @@ def test_a_temp_with_an_accent_is_swept(accent: str, tmp_path: Path) -> None:
     path.write_bytes(b"")
     os.utime(path, (0, 0))
     assert temps.sweep(tmp_path, now=2 * 86400.0) == 1
+
+
+def test_an_error_without_a_number_has_the_number_0(tmp_path: Path) -> None:
+    with pytest.raises(LocalIOError) as caught, durable.translating(tmp_path):
+        raise OSError("no number")
+    assert caught.value.errno == 0
+
+
+def test_what_another_process_left_is_adopted_once_and_never_through_a_link(tmp_path: Path) -> None:
+    temp = make_temp(tmp_path, b"half")
+    fd, own = durable.adopt_temp(temp, digest="ab" * 32) or (0, tmp_path)
+    os.write(fd, b"HALF")
+    os.close(fd)
+    assert own.read_bytes() == b"HALF" and "ab" * 32 in own.name
+    assert durable.adopt_temp(temp, digest="ab" * 32) is None, "somebody else was faster"
+    (tmp_path / "canary").write_bytes(b"sing")
+    temp.symlink_to(tmp_path / "canary")
+    assert durable.adopt_temp(temp, digest="ab" * 32) is None
+
+
+def test_a_second_name_is_a_temp_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"data")
+    for folder in (tmp_path / "new" / "deep", tmp_path / "new" / "deep"):
+        temp = durable.link_temp(tmp_path / "source", folder)
+        assert temp.parent == folder and temp.samefile(tmp_path / "source")
+    (tmp_path / "link").symlink_to("source")
+    assert durable.link_temp(tmp_path / "link", tmp_path).is_symlink()
+    with pytest.raises(LocalIOError):
+        durable.link_temp(tmp_path / "gone", tmp_path)
+
+
+def test_a_file_in_a_folder_s_place_is_an_error_and_a_race_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        durable.make_folder(tmp_path / "file")
+    monkeypatch.setattr(durable, "sync_folder", lambda path: (tmp_path / "a" / "b").mkdir(exist_ok=True))
+    durable.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_new_file_without_a_mode_follows_the_umask(tmp_path: Path) -> None:
+    durable.write(tmp_path / "new", b"data", mode=None)
+    umask = os.umask(0o22)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~umask

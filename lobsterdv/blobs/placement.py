@@ -12,6 +12,8 @@ from lobsterdv.formats.entries import FILES, Entries
 
 _NOWHERE = -1
 _LONG_RUN = 8
+_BLOCK = 1024
+_LONG_BLOCK = 1 << 16
 
 
 class Placement:
@@ -23,7 +25,7 @@ class Placement:
         self._index: DigestIndex | None = None
         self._last = -1
         count = len(self._digests) // DIGEST_BYTES
-        self._source = array("h", [_NOWHERE]) * count
+        self._source = array("i", [_NOWHERE]) * count
         self._position = array("I", [0]) * count
         self._new = Contents()
         self._columns = [self._new]
@@ -38,13 +40,31 @@ class Placement:
         if self.is_complete:
             return
         source, unplaced = len(self._columns), self._unplaced
-        for position, digest in enumerate(Digests(contents.digests).plain()):
-            number = self._number(digest)
-            if number >= 0 and self._source[number] == _NOWHERE:
-                self._source[number], self._position[number] = source, position
-                self._unplaced -= 1
+        for start in range(0, len(contents), _BLOCK):
+            digests = contents.digests[start * DIGEST_BYTES : (start + _BLOCK) * DIGEST_BYTES]
+            if self._find_row(digests, source, start):
+                continue
+            for position, digest in enumerate(Digests(digests).plain(), start):
+                number = self._number(digest)
+                if number >= 0 and self._source[number] == _NOWHERE:
+                    self._source[number], self._position[number] = source, position
+                    self._unplaced -= 1
         if self._unplaced < unplaced:
             self._columns.append(contents)
+
+    def _find_row(self, digests: bytes | bytearray, source: int, first: int) -> bool:
+        """Place many neighbours at once, where they are what follows and still nowhere; False when they are not."""
+        at, count = self._last + 1, len(digests) // DIGEST_BYTES
+        rows = slice(at, at + count)
+        if self._digests[at * DIGEST_BYTES : (at + count) * DIGEST_BYTES] != digests:
+            return False
+        if self._source[rows].count(_NOWHERE) < count:
+            return False
+        self._source[rows] = array("i", [source]) * count
+        self._position[rows] = array("I", range(first, first + count))
+        self._unplaced -= count
+        self._last += count
+        return True
 
     def put(self, contents: Contents) -> None:
         """Place contents anew."""
@@ -64,6 +84,9 @@ class Placement:
     def lacking(self) -> array[int]:
         """Positions among the entries of contents that are nowhere, once each, where they first come."""
         positions = array("I")
+        if len(self._source) == len(self._entries):  # each entry is a content of its own
+            positions.extend(at for at, source in enumerate(self._source) if source == _NOWHERE)
+            return positions
         new = 0
         for at, kind in enumerate(self._entries.types):
             if kind >= FILES or new == len(self._source):
@@ -101,8 +124,9 @@ class Placement:
             if count < _LONG_RUN:
                 for position in range(first, first + count):
                     made.append(self._columns[source][position])
-            else:
-                made.extend(self._columns[source].take(range(first, first + count)))
+                continue
+            for start in range(first, first + count, _LONG_BLOCK):  # what is taken is there twice for a moment
+                made.extend(self._columns[source].take(range(start, min(start + _LONG_BLOCK, first + count))))
         return made
 
     def _runs(self) -> Iterator[tuple[int, int, int]]:

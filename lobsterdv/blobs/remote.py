@@ -149,16 +149,17 @@ def read_table(remote: Remote, manifest: Manifest, *, name: str, below: Collecti
     if manifest.table is not None:
         return manifest.table
     wanted = _segments_for(manifest, below)
+    return join_tables(workers.each(lambda ref: read_segment(remote, ref, name=name), wanted, jobs=remote.jobs))
 
-    def read(ref: SegmentRef) -> Table:
-        key = segment_key(ref.digest)
-        try:
-            stored = read_document(remote, key, ref.digest, name=f"a segment of {name}")
-        except KeyMissing:
-            raise MissingContent(f"a segment of {name}", str(ref.digest), remote.url) from None
-        return parse_segment(stored, ref, what=f"{remote.url}/{key}")
 
-    return join_tables(workers.each(read, wanted, jobs=remote.jobs))
+def read_segment(remote: Remote, ref: SegmentRef, *, name: str) -> Table:
+    """One segment's rows. Raises MissingContent, CorruptContent, FormatError, RemoteError."""
+    key = segment_key(ref.digest)
+    try:
+        stored = read_document(remote, key, ref.digest, name=f"a segment of {name}")
+    except KeyMissing:
+        raise MissingContent(f"a segment of {name}", str(ref.digest), remote.url) from None
+    return parse_segment(stored, ref, what=f"{remote.url}/{key}")
 
 
 def documents(

@@ -72,7 +72,8 @@ def verify_command(
 
     Without --remote: hashes what the cache holds of the current versions, and the files of the work tree that should
     be as their pointers say; an edit is no damage, other bytes under an unchanged stat are. With --remote: catalog,
-    manifests and segments by their bytes, objects by presence and size, by checksum, or by all their bytes. Damage is
+    manifests and segments by their bytes, objects by presence and size, by checksum, or by all their bytes. A checksum
+    is the server's word, and what it proves is said: `remote doctor` finds out whether it verifies them. Damage is
     named by dataset, version and file, and ends with exit code 3. What is corrupt in the cache is set aside, never
     deleted. Interrupted, the same command goes on.
     """

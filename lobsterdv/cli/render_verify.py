@@ -34,6 +34,7 @@ def verified(report: VerifyReport, words: Words, args: Sequence[str], took: str)
         lines.append(f"{count(len(names), 'version')} {_were(names)} never pushed there: {_some(names, words)}")
     if report.versions or report.damages or not report.failures:
         lines.append(_summary(report, took))
+        lines += _weakness(report, words)
     if not report.is_complete:
         left = sum(area.left for area in report.areas)
         lines.append(f"Time is up: {count(left, 'item')} left. The same command goes on from there.")
@@ -109,10 +110,30 @@ def _area(area: Area, report: VerifyReport) -> str:
     if report.sampled is not None:
         text += f" ({report.sampled:,} of {count(report.objects, 'object')} by sample)"
     if report.level == "checksums":
-        text += f" ({report.compared:,} of {count(report.objects, 'object')} by checksum, the others by size)"
+        whose = "by the checksum that the server verified as it took them in" if _is_proof(report) else "by checksum"
+        text += f" ({report.compared:,} of {count(report.objects, 'object')} {whose}, the others by size)"
     if area.place == "remote" and report.archived:
         text += f" ({count(report.archived, 'object')} archived: there, and not to be read before a restore)"
     return text + (f" ({area.earlier:,} more by an earlier run)" if area.earlier else "")
+
+
+def _is_proof(report: VerifyReport) -> bool:
+    return report.checking == "verified"
+
+
+def _weakness(report: VerifyReport, words: Words) -> list[str]:
+    """What a comparison of checksums does not prove, where it does not."""
+    if report.level != "checksums" or not report.compared or _is_proof(report):
+        return []
+    seen = {
+        "taken": "this server was seen to take a wrong checksum",
+        "refused": "this server was seen to refuse checksums",
+    }.get(report.checking, "nobody saw within seven days that this server verifies them")
+    doctor = f"{words.ldv('remote', 'doctor', quote(report.remote or ''))} finds out; " if not report.checking else ""
+    return [
+        f"The checksums that were compared are what the senders said, and prove nothing of the server's bytes: {seen}. "
+        f"{doctor}--read-data reads the bytes."
+    ]
 
 
 def _next(report: VerifyReport, words: Words, args: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import eq
 from typing import Final, NamedTuple, overload
 
 from lobsterdv.compact import Compact, Numbers, repeated, starts_of
@@ -98,12 +99,15 @@ class Contents(Compact[Content]):
         return made
 
     @classmethod
-    def joined(cls, parts: Sequence[Contents]) -> Contents:
-        """All contents of several, each once, where it first comes."""
+    def joined(cls, parts: list[Contents]) -> Contents:
+        """All contents of several, each once, where it first comes. The list is empty then: a part that was taken need
+        not stay in memory."""
         made = cls()
         several = repeated(Digests(b"".join(part.digests for part in parts)))
         seen: set[bytes] = set()
-        for part in parts:
+        parts.reverse()
+        while parts:
+            part = parts.pop()
             if several:
                 new = [at for at, d in enumerate(Digests(part.digests).plain()) if d not in several or d not in seen]
                 seen.update(several.intersection(Digests(part.digests).plain()))
@@ -155,7 +159,7 @@ class Contents(Compact[Content]):
         """Those at ``positions``, in that order."""
         made = Contents()
         first = positions[0] if positions else 0
-        if list(positions) != list(range(first, first + len(positions))):
+        if not _is_row(positions):
             for at in positions:
                 made.append(self[at])
             return made
@@ -169,7 +173,10 @@ class Contents(Compact[Content]):
         made.coded = self.coded[coded[first] : coded[end]]
         rows = slice(extents[first], extents[end])
         made.extent_offsets, made.extent_chunks = self.extent_offsets[rows], self.extent_chunks[rows]
-        made.extent_objects = array("I", (made._number(self.objects[o]) for o in self.extent_objects[rows]))
+        used = self.extent_objects[rows]
+        numbers = {old: new for new, old in enumerate(dict.fromkeys(used))}
+        made.adopt([self.objects[old] for old in numbers])
+        made.extent_objects = array("I", map(numbers.__getitem__, used))
         return made
 
     def __len__(self) -> int:
@@ -184,7 +191,7 @@ class Contents(Compact[Content]):
     def __getitem__(self, at: slice) -> Contents: ...
     def __getitem__(self, at: int | slice) -> Content | Contents:
         if isinstance(at, slice):
-            return self.take(list(range(len(self))[at]))
+            return self.take(range(len(self))[at])
         at = range(len(self))[at]
         cuts, coded, rows = self._starts()
         digest, size, count = self.digest(at), self.sizes[at], self.counts[at]
@@ -251,6 +258,13 @@ class _Zeros(Sequence[int]):
 
     def __getitem__(self, at: int | slice) -> int:  # type: ignore[override]
         return 0
+
+
+def _is_row(positions: Sequence[int]) -> bool:
+    """True when each follows the one before it; of a range no item is looked at."""
+    if isinstance(positions, range):
+        return positions.step == 1
+    return all(map(eq, positions, range(positions[0], positions[0] + len(positions)))) if positions else True
 
 
 def _starts(counts: array[int]) -> Sequence[int]:

@@ -79,29 +79,26 @@ class Entries(Compact[Entry]):
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Entries]) -> Entries:
-        """All entries of several, one after another."""
-        sizes = array("Q")
+    def joined(cls, parts: Iterable[Entries]) -> Entries:
+        """All entries of several, one after another; each part is only looked at when its turn comes."""
+        paths, types, sizes, digests = bytearray(), bytearray(), array("Q"), bytearray()
         targets: dict[int, str] = {}
         for part in parts:
             targets.update((len(sizes) + at, target) for at, target in part.targets.items())
+            paths += part.paths.bytes
+            types += part.types
             sizes.extend(part.sizes)
-        return cls(
-            Texts(b"".join(part.paths.bytes for part in parts)),
-            b"".join(part.types for part in parts),
-            sizes,
-            b"".join(part.digests for part in parts),
-            targets,
-        )
+            digests += part.digests
+        return cls(Texts(bytes(paths)), bytes(types), sizes, bytes(digests), targets)
 
     def merged(self, more: Entries) -> Entries:
         """These and those of ``more``, both sorted; where both have a path, that of ``more``."""
         parts = ((self[old], more[new]) for old, new in interleaved(self.paths, more.paths))
-        return Entries.joined([part for pair in parts for part in pair])
+        return Entries.joined(part for pair in parts for part in pair)
 
     def without(self, positions: Iterable[int]) -> Entries:
         """These without the ones at ``positions``, which ascend."""
-        return Entries.joined([self[rows] for rows in remaining(len(self), positions)])
+        return Entries.joined(self[rows] for rows in remaining(len(self), positions))
 
     def __len__(self) -> int:
         return len(self.types)
@@ -168,7 +165,7 @@ class Entries(Compact[Entry]):
                 runs[-1] = slice(runs[-1].start, at + 1)
             else:
                 runs.append(slice(at, at + 1))
-        return self[runs[0]] if len(runs) == 1 else Entries.joined([self[run] for run in runs])
+        return self[runs[0]] if len(runs) == 1 else Entries.joined(self[run] for run in runs)
 
     def find(self, path: str) -> Entry | None:
         """The entry at a path; these must be sorted."""

@@ -77,7 +77,7 @@ def parse_listing(data: bytes, *, what: str) -> Listing:
         raise FormatError(what, "not a listing")
     if data[-1:] != b"\n":
         raise FormatError(what, "its last line is cut off")
-    entries = Entries.joined([_parse(block, what) for block in _blocks(data, len(_HEADER))])
+    entries = Entries.joined(_parse(block, what) for block in _blocks(data, len(_HEADER)))
     check_tree(entries, what=what)
     return Listing(entries)
 

@@ -12,12 +12,22 @@ from typing import Final
 from lobsterdv.digest import Digest, parse_digest
 from lobsterdv.errors import FormatError
 from lobsterdv.formats.pointer import Pointer, pointer_from, pointer_mapping
-from lobsterdv.formats.yamlio import FORMAT, MAX_BYTES, MAX_DEPTH, Value, check_format, dump_mapping, load_mapping
+from lobsterdv.formats.yamlio import (
+    FORMAT,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_EVENTS,
+    Value,
+    check_format,
+    dump_mapping,
+    load_mapping,
+)
 from lobsterdv.paths import SafeRelPath, safe_path
 
 MAX_RECORD_BYTES: Final = 2 * MAX_BYTES
 """A pointer of the largest size fits, although each of its lines is two bytes longer here."""
 _DEPTH: Final = MAX_DEPTH + 1
+_EVENTS: Final = MAX_EVENTS + 100
 _KNOWN: Final = ("lobsterdv", "features", "event", "at", "by", "host", "commit", "path", "manifest", "pointer")
 
 
@@ -48,7 +58,7 @@ def encode_record(record: Record) -> bytes:
         mapping["commit"] = record.commit
     mapping |= {"path": str(record.path), "manifest": str(record.manifest), "pointer": pointer_mapping(record.pointer)}
     mapping.update(record.extra)
-    data = dump_mapping(mapping, max_depth=_DEPTH)
+    data = dump_mapping(mapping, max_depth=_DEPTH, max_events=_EVENTS)
     if len(data) > MAX_RECORD_BYTES:
         raise FormatError("record", f"it would be {len(data)} bytes long; at most {MAX_RECORD_BYTES} are allowed")
     return data
@@ -56,7 +66,7 @@ def encode_record(record: Record) -> bytes:
 
 def parse_record(data: bytes, *, what: str) -> Record | None:
     """Bytes to a Record; None for an event of another kind. Raises FormatError."""
-    mapping = load_mapping(data, what=what, max_bytes=MAX_RECORD_BYTES, max_depth=_DEPTH)
+    mapping = load_mapping(data, what=what, max_bytes=MAX_RECORD_BYTES, max_depth=_DEPTH, max_events=_EVENTS)
     check_format(mapping, what=what)
     if mapping.get("event") != "push":
         return None

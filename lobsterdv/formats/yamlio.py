@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import yaml
@@ -22,8 +22,11 @@ Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 FORMAT: Final = 1
 MAX_BYTES: Final = 64 << 10
 MAX_DEPTH: Final = 8
+MAX_EVENTS: Final = 16_384
+"""Keys and values, and two more for each list and mapping: what is read in 0.1 s, whatever its shape."""
 MAX_KEY: Final = 1000  # characters of a key as written; YAML parsers give up after 1,024
 
+_AROUND: Final = 4  # events of every stream and document
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _INT64: Final = range(-(1 << 63), 1 << 63)  # other integers are text: no reader may round them
@@ -38,7 +41,7 @@ _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r
 
 
 def load_mapping(
-    data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, max_events: int | None = None
+    data: bytes, *, what: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, max_events: int = MAX_EVENTS
 ) -> dict[str, Value]:
     """Parse one document whose top is a mapping; nothing but comments is an empty one.
 
@@ -51,8 +54,7 @@ def load_mapping(
     except UnicodeDecodeError as error:
         raise FormatError(what, f"not UTF-8 (byte {error.start})") from None
     try:
-        events = iter(yaml.parse(text, Loader=_LOADER))
-        value = _build(events if max_events is None else _few(events, max_events, what), max_depth, what)
+        value = _build(_few(yaml.parse(text, Loader=_LOADER), max_events, what), max_depth, what)
     except yaml.MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise FormatError(what, f"not valid YAML: {error.problem}{line}") from None
@@ -65,14 +67,17 @@ def load_mapping(
     return value
 
 
-def dump_mapping(mapping: Mapping[str, Value], *, max_depth: int = MAX_DEPTH) -> bytes:
+def dump_mapping(mapping: Mapping[str, Value], *, max_depth: int = MAX_DEPTH, max_events: int = MAX_EVENTS) -> bytes:
     """The one encoding of a mapping: block style, keys in the given order, LF, UTF-8.
 
-    Raises FormatError for what could not be read back: too deep, a key too long, text that is not Unicode.
+    Raises FormatError for what could not be read back: too deep, too many keys and values, a key too long, text that is
+    not Unicode.
     """
     check_depth(mapping, max_depth)
     lines: list[str] = []
     _emit_mapping(mapping, 0, lines)
+    if 3 * len(lines) + _AROUND > max_events and _events_of(mapping) + _AROUND > max_events:
+        raise FormatError("document", "it would hold too many keys and values")
     try:
         return ("\n".join(lines) + "\n").encode() if lines else b"{}\n"
     except UnicodeEncodeError as error:
@@ -102,7 +107,13 @@ def clipped(value: object, most: int = 80) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
-def _few(events: Iterator[yaml.Event], most: int, what: str) -> Iterator[yaml.Event]:
+def _events_of(value: Value | Mapping[str, Value]) -> int:
+    if isinstance(value, list):
+        return 2 + sum(map(_events_of, value))
+    return 2 + len(value) + sum(map(_events_of, value.values())) if isinstance(value, Mapping) else 1
+
+
+def _few(events: Iterable[yaml.Event], most: int, what: str) -> Iterator[yaml.Event]:
     for number, event in enumerate(events):
         if number >= most:
             raise FormatError(what, "it holds too many keys and values")
@@ -226,7 +237,8 @@ def check_depth(value: Value | Mapping[str, Value], left: int, *, what: str = "v
         if not left:
             raise FormatError(what, "nested too deeply")
         for inner in value.values() if isinstance(value, dict) else value:
-            check_depth(inner, left - 1, what=what)
+            if isinstance(inner, dict | list):
+                check_depth(inner, left - 1, what=what)
 
 
 def _text(text: str) -> str:

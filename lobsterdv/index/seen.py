@@ -165,11 +165,11 @@ def forget_seen(index: Index, place: str) -> None:
 def _encode(seen: Seen) -> bytes:
     files = SeenFiles.of(seen.files)
     others = "\n".join(f"{path}\t{target}" for path, target in seen.others.items()).encode(errors="surrogateescape")
-    parts = [
+    parts: list[bytes | memoryview] = [
         array("q", [len(files), len(files.paths.bytes), len(others), seen.whole]).tobytes(),
         files.paths.bytes,
         others,
-        bytes(files.numbers),
+        files.numbers.cast("B"),
         files.digests,
         files.checksums,
     ]

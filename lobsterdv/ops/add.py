@@ -24,7 +24,7 @@ from lobsterdv.events import Advanced, Finished, Observer, Started, Warned
 from lobsterdv.formats.listing import encode_listing, make_listing
 from lobsterdv.formats.pointer import Input, Kind, Pointer, encode_pointer
 from lobsterdv.formats.yamlio import Value
-from lobsterdv.index.seen import Seen, save_seen
+from lobsterdv.index.seen import save_seen
 from lobsterdv.ops.addition import Addition
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Pointers, pointer_path, work_pointers, write_pointer
@@ -214,8 +214,7 @@ def _record(
     if ignored is not None:
         written.append(ignored)
     if not addition.is_unchanged:
-        seen = Seen(started_ns, pointer.digest, addition.rows(), addition.others())
-        save_seen(project.index, str(project.root / addition.path), seen)
+        save_seen(project.index, str(project.root / addition.path), addition.seen(started_ns, pointer.digest))
     same = pointer.same_version(old)
     report.added.append(
         Added(

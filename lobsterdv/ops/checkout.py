@@ -15,6 +15,7 @@ from lobsterdv.errors import LobsterError, MissingContent
 from lobsterdv.events import Finished, Observer, Started
 from lobsterdv.formats.entries import Entries, Entry
 from lobsterdv.formats.pointer import encode_pointer
+from lobsterdv.index.rows import SeenTable
 from lobsterdv.index.seen import Seen, save_seen
 from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.datasets import Selected, pointers, select, work_pointers, write_pointer
@@ -141,7 +142,7 @@ def _remember(
     memory = plan.memory
     if plan.changes_nothing and memory is not None and memory.digest == digest and not plan.read_any:
         return
-    files = plan.right.rows()
+    files, plan.right = plan.right.rows(), SeenTable()  # of a million files 180 MB, which nobody needs any more
     others = Entries.of(entries).others()
     whole = not below or (memory is not None and memory.whole and memory.digest == digest)
     if below and memory is not None:

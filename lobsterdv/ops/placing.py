@@ -13,7 +13,7 @@ from lobsterdv import workers
 from lobsterdv.blobs.bases import BASE_ENTRIES, BASES, Bases
 from lobsterdv.blobs.grace import is_old, require_no_sweep, took_long
 from lobsterdv.blobs.heads import Heads, require
-from lobsterdv.blobs.remote import Remote
+from lobsterdv.blobs.remote import Remote, read_manifest, read_segment, read_table
 from lobsterdv.blobs.source import Source
 from lobsterdv.blobs.storage import Storage
 from lobsterdv.blobs.upload import send_contents
@@ -32,7 +32,6 @@ from lobsterdv.formats.manifest import (
 from lobsterdv.formats.record import Record, encode_record
 from lobsterdv.formats.table import Table
 from lobsterdv.index.pushed import Pushed
-from lobsterdv.ops.claims import claimed_table
 from lobsterdv.ops.context import Project
 from lobsterdv.ops.resolve import entries_of
 from lobsterdv.ops.wishes import Wish
@@ -70,7 +69,7 @@ def send_version(
     Raises MissingContent when neither side has its bytes, Busy while a collection deletes at a store where it could
     hit what was refreshed."""
     pointer = wish.pointer
-    tables = _base_tables(room, wish, _base_rows(wish, placed))
+    tables, segments = _base_tables(room, wish, _base_rows(wish, placed))
     entries = entries_of(project, wish.path, pointer, tables=tables.values())
     before = [*known, *placed]
     for _ in range(_TRIES):
@@ -79,7 +78,7 @@ def send_version(
             source,
             Entries.of(entries),
             Bases(list(tables.values())),
-            _elsewhere(room, before, set(tables)),
+            _elsewhere(room, before, set(tables), segments),
             storage,
             heads,
             part_threshold=part_threshold,
@@ -159,27 +158,40 @@ def _base_rows(wish: Wish, placed: Sequence[Pushed]) -> list[Pushed]:
     return [*exact, *[row for row in placed[::-1] if row not in exact][:BASES]]
 
 
-def _base_tables(room: Remote, wish: Wish, rows: Sequence[Pushed]) -> dict[Digest, Table]:
-    """By manifest, the first of them foremost."""
+def _base_tables(room: Remote, wish: Wish, rows: Sequence[Pushed]) -> tuple[dict[Digest, Table], Set[Digest]]:
+    """By manifest, the first of them foremost; and the segments that were read for them."""
     tables: dict[Digest, Table] = {}
+    segments: set[Digest] = set()
     for row in rows:
         if sum(len(table.entries) for table in tables.values()) > BASE_ENTRIES:
             break  # whole files of older versions are found all the same, one version after another
         try:
-            tables[row.manifest] = claimed_table(room, wish.path, row.version, row.manifest)
+            manifest = read_manifest(room, row.version, row.manifest, name=wish.path)
+            tables[row.manifest] = read_table(room, manifest, name=wish.path)
         except (ContentError, FormatError, KeyMissing):
             continue  # a base only saves bytes
-    return tables
+        segments.update(ref.digest for ref in manifest.segments)
+    return tables, segments
 
 
-def _elsewhere(room: Remote, known: Iterable[Pushed], searched: Set[Digest]) -> Iterator[Contents]:
-    """What other datasets and older versions place, newest first: only manifests that this machine keeps are read."""
+def _elsewhere(
+    room: Remote, known: Iterable[Pushed], searched: Set[Digest], segments: Set[Digest]
+) -> Iterator[Contents]:
+    """What other datasets and older versions place, newest first: only manifests that this machine keeps are read, and
+    of these no segment that was looked at: a hundred versions of a million files differ in as many segments."""
+    looked_at = set(segments)
     others = {row.manifest: row for row in known if row.manifest not in searched}
     for row in sorted(others.values(), key=lambda row: row.at, reverse=True):
         key = manifest_key(row.version, row.manifest)
         if room.cache.kept_remote(room.kept(key)) is None:
             continue
         try:
-            yield Contents.of(claimed_table(room, row.path, row.version, row.manifest).contents)
+            manifest = read_manifest(room, row.version, row.manifest, name=row.path)
+            if manifest.table is not None:
+                yield Contents.of(manifest.table.contents)
+            for ref in manifest.segments:
+                if ref.digest not in looked_at:
+                    looked_at.add(ref.digest)
+                    yield Contents.of(read_segment(room, ref, name=row.path).contents)
         except (ContentError, FormatError, KeyMissing):
             continue

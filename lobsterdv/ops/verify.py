@@ -25,6 +25,8 @@ from lobsterdv.ops.verifying_cache import CacheFindings, check_contents, check_l
 from lobsterdv.ops.verifying_remote import Level, RemoteFindings, check_remote
 from lobsterdv.ops.verifying_work import WorkFindings, check_work_tree
 from lobsterdv.ops.wishes import Wish, wishes
+from lobsterdv.stores.base import TellsChecksums
+from lobsterdv.stores.capabilities import Checking
 
 _COLLEAGUE = "push by whoever has this version"
 
@@ -42,7 +44,9 @@ class VerifyReport:
     """``areas`` say how much was looked at, and what there was no time for; ``level`` how objects were. ``edited`` are
     files of the work tree that somebody changed, ``elsewhere`` versions that the cache need not hold, ``unpushed``
     those that the remote never got. Of ``objects``, ``compared`` had a checksum of the server's that could be compared
-    and ``sampled`` were read (None: no sample); ``archived`` are there, and cannot be read before a `restore`."""
+    and ``sampled`` were read (None: no sample); ``archived`` are there, and cannot be read before a `restore`.
+    ``checking`` is what the server was seen to do with a checksum that comes along: unless that is "verified", what was
+    compared is what some client sent, not what the server has."""
 
     remote: str | None
     url: str | None
@@ -55,6 +59,7 @@ class VerifyReport:
     unpushed: list[Left] = field(default_factory=list)
     objects: int = 0
     compared: int = 0
+    checking: Checking = ""
     sampled: int | None = None
     archived: int = 0
     repaired: bool = False
@@ -159,6 +164,8 @@ def verify_remote(
     report.unpushed = [Left(wish.path, wish.pointer.digest) for wish in found.unpushed]
     report.objects, report.compared, report.sampled = found.objects, found.compared, found.sampled
     report.archived = found.archived
+    if isinstance(room.store, TellsChecksums):
+        report.checking = room.store.checking
     return report
 
 

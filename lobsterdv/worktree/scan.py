@@ -92,6 +92,8 @@ class Finds(Sequence[Found]):
     def joined(cls, parts: Iterable[Finds]) -> Finds:
         """Those of several places, none of which lies in another."""
         rows = sorted((part for part in parts if part.paths), key=lambda part: part.paths[0])
+        if len(rows) == 1:
+            return rows[0]
         if any(a.paths[-1] > b.paths[0] for a, b in pairwise(rows)):
             return cls.of([item for part in rows for item in part])
         made = cls()

@@ -21,7 +21,7 @@ _REFUSALS = {
 }
 _REDIRECTS = {"redirect to metadata": "http://169.254.169.254/latest/", "redirect to a file": "file:///etc/passwd"}
 INSTEAD = (*_REFUSALS, *_REDIRECTS, "hang", "reset before", "a web page")
-LISTS = ("a key is dropped", "not truncated, it says", "a page again")
+LISTS = ("a key is dropped", "not truncated, it says", "a page again", "a page is dropped")
 BODIES = ("truncated", "flipped", "short length", "extra bytes", "endless")
 KINDS = (*INSTEAD, "reset after", "error in 200", *BODIES, *LISTS)
 _ENDLESS = 64 << 20
@@ -107,6 +107,8 @@ def _lying(kind: str, body: bytes) -> bytes:
         return body.replace(b"<IsTruncated>true<", b"<IsTruncated>false<")
     if not entries:
         return body
+    if kind == "a page is dropped":  # all of its keys, and what comes after it is told
+        return re.sub(rb"<Contents>.*</Contents>", b"", body, flags=re.DOTALL)
     if kind == "a key is dropped":
         return body.replace(entries[-1], b"", 1)
     return body.replace(entries[0], entries[0] * 2, 1)

@@ -120,10 +120,14 @@ def test_the_rarer_commands_that_write(lab: Lab, tmp_path: Path, counters: Count
         ["remote", "add", "other", str(tmp_path / "store")],
         ["remote", "default", "other"],
         ["remote", "remove", "other"],
+        ["remote", "trust", "elsewhere"],
     ]
     found = []
     with traced(lab, tmp_path / "evening") as by:
         for words in evening:
+            if words[1] == "trust":  # the others would ask it for what they lack
+                elsewhere = '  elsewhere:\n    url: "s3://bucket/x"\n    endpoint_url: "https://s3.example.org"\n'
+                lab.write(".lobsterdv.yaml", lab.read(".lobsterdv.yaml").decode() + elsewhere)
             wrong = run(by, lab, *words, healed=words[0] == "verify")
             counters.tried("commands whose syncs were linted")
             counters.survived("commands whose syncs were linted", not wrong)

@@ -10,7 +10,7 @@ import pytest
 from lobsterdv.paths import safe_path
 from tests.damage.corpus import CORPUS, HARMLESS, HONEST, PARSERS
 from tests.damage.counting import Counters
-from tests.damage.judging import Verdict, judge_corpus, judge_mutations
+from tests.damage.judging import Verdict, judge_corpus, judge_largest, judge_mutations
 
 SECONDS, MIB = 0.1, 64
 SHORT, LONG = 3_000, 24_000
@@ -42,6 +42,15 @@ def test_every_hostile_document_is_refused_by_name(verdicts: list[Verdict], coun
 def test_at_once_and_in_little_memory(verdicts: list[Verdict]) -> None:
     assert [v for v in verdicts if v.seconds > SECONDS] == []
     assert [v for v in verdicts if v.peak_mib > MIB] == []
+
+
+def test_as_large_as_may_be(counters: Counters) -> None:
+    """Whatever its shape: what is small by its limit wholly, what may be large in proportion."""
+    found = judge_largest()
+    assert [v for v in found if v.bug] == []
+    assert {v.parser for v in found} >= {"pointer", "config", "record", "listing", "manifest", "segment", "run record"}
+    with counters.trying("documents as large as may be: read or refused at once", len(found)):
+        assert [v for v in found if v.seconds > SECONDS or v.peak_mib > MIB] == []
 
 
 @pytest.mark.parametrize("parser", list(HONEST))

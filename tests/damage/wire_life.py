@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.damage.ageing import nothing_is_young
 from tests.damage.scaled import BLOCK, shrink
 
 STRAYED = 76
 """The exit code of a process that a redirect led elsewhere."""
 PAUSE_S = 0.01
 PAGE = 3
-"""Keys that a list has at most, instead of 1,000."""
+"""Keys that a list has at most, instead of 1,000; LIFE_PAGE is another number of them."""
 
 
 def begin() -> None:
@@ -23,6 +24,8 @@ def begin() -> None:
     _list_few()
     if "LIFE_PARTS" in os.environ:  # a server that takes parts of any size
         _send_in_parts()
+    if "LIFE_AGED" in os.environ:  # what was kept just now may go
+        nothing_is_young()
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(seconds, PAUSE_S))
 
@@ -45,7 +48,7 @@ class _Few:
         return getattr(self._client, name)
 
     def list_objects_v2(self, **request: Any) -> Any:
-        return self._client.list_objects_v2(MaxKeys=PAGE, **request)
+        return self._client.list_objects_v2(MaxKeys=int(os.environ.get("LIFE_PAGE", PAGE)), **request)
 
 
 def _list_few() -> None:

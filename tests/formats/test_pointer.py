@@ -12,6 +12,7 @@ from hypothesis import given
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import ConflictedPointer, FormatError, UnknownFeature, UnknownFormat, UnsafePath
 from lobsterdv.formats.pointer import Input, Pointer, encode_pointer, parse_pointer
+from lobsterdv.formats.yamlio import MAX_BYTES, MAX_EVENTS, dump_mapping, load_mapping
 from lobsterdv.paths import SafeRelPath
 from tests.formats.strategies import damaged, moderate, parses, pointers
 
@@ -173,3 +174,30 @@ def test_a_message_with_markers_inside_is_no_conflict() -> None:
 def test_inputs_survive_with_odd_paths() -> None:
     pointer = replace(BASE, inputs=(Input(SafeRelPath("a b/é: '\"#.h5ad"), OTHER), Input(SafeRelPath("-x"), DIGEST)))
     assert parse(encode_pointer(pointer)) == pointer
+
+
+@pytest.mark.parametrize("item", ['path: "a"', 'path: 3\n  digest: "{}"', 'path: "a"\n  digest: "{}"\n  more: 1', "[]"])
+def test_an_input_is_a_path_and_a_digest_and_no_more(item: str) -> None:
+    digest = str(digest_of(b"x"))
+    text = f'lobsterdv: 1\ndigest: "{digest}"\nsize: 1\nkind: file\ninputs:\n- {item.format(digest)}\n'
+    with pytest.raises(FormatError, match="an input"):
+        parse_pointer(text.encode(), what="p")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_conflict_is_looked_for_in_what_two_pointers_may_take(more: int) -> None:
+    data = b"<<<<<<< ours\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
+    padded = data + b"#" * (2 * MAX_BYTES - len(data) + more)
+    with pytest.raises(FormatError) as caught:
+        parse_pointer(padded, what="p")
+    assert isinstance(caught.value, ConflictedPointer) == (not more)
+
+
+def test_more_keys_and_values_than_are_read_at_once_are_neither_read_nor_written() -> None:
+    few, many = ["a"] * (MAX_EVENTS - 50), ["a"] * MAX_EVENTS
+    pointer = Pointer(digest_of(b"x"), 1, "file")
+    with pytest.raises(FormatError, match="too many"):
+        parse_pointer(encode_pointer(pointer) + b"zz: [" + b"1," * MAX_EVENTS + b"1]\n", what="p")
+    with pytest.raises(FormatError, match="too many"):
+        dump_mapping({"a": list(many)})
+    assert load_mapping(dump_mapping({"a": list(few)}), what="it", max_bytes=1 << 20) == {"a": few}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from lobsterdv.cli.render_verify import verified
+from lobsterdv.cli.words import Words
 from lobsterdv.digest import digest_of
 from lobsterdv.errors import NotARemote
 from lobsterdv.ops.push_check import check_push
 from lobsterdv.ops.verify import VerifyReport, verify_remote
+from lobsterdv.stores.capabilities import Checking
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.lab import Lab
 from tests.ops.watching import WatchedStore, tree
@@ -175,6 +179,18 @@ def test_a_checksum_sees_a_flipped_bit_without_a_download(pushed: Lab, memory: M
     assert {(row.path, row.file, row.state) for row in report.damages} == {("run", "large", "corrupt")}
     (row,) = report.damages
     assert "CRC-32" in row.detail
+
+
+@pytest.mark.parametrize("checking", ["verified", "taken", "refused", ""])
+def test_what_a_checksum_proves_is_told(pushed: Lab, memory: MemoryStore, checking: Checking) -> None:
+    """Where nobody saw that the server compares them, they are what whoever wrote the object said."""
+    with patch.object(MemoryStore, "checking", checking):
+        report = check(pushed, level="checksums")
+    assert report.compared and report.damages == []
+    told = "\n".join(verified(report, Words("."), ["verify"], "1 s").answer)
+    assert report.checking == checking and ("the server verified" in told) == (checking == "verified")
+    assert ("prove nothing" in told) == (checking != "verified")
+    assert ("remote doctor" in told) == (not checking)
 
 
 def test_a_sample_is_told(pushed: Lab, memory: MemoryStore) -> None:

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lobsterdv.blobs import remote
+from lobsterdv.digest import Digest
 from lobsterdv.formats.layout import object_key
+from lobsterdv.formats.manifest import SegmentRef, parse_segment
+from lobsterdv.formats.table import Table
+from lobsterdv.ops import placing
 from lobsterdv.stores.memory import MemoryStore
 from tests.ops.costing import costs_of, linux
 from tests.ops.lab import Lab, settle
@@ -95,6 +100,26 @@ def test_one_file_changed_among_many_is_read_alone_and_sent_with_one_segment(lab
     segments = [call for call in written if call.key.startswith("segments/")]
     assert len(segments) == 1 and sum(call.size for call in written) < 200_000
     assert [call.size for call in written if call.key.startswith("objects/")] == [7]
+
+
+def test_a_segment_that_versions_share_is_read_once(labs: dict[int, Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a push of one new file takes the longer, the more versions there were."""
+    lab = labs[MANY]
+    read: list[Digest] = []
+
+    def parse(stored: bytes, ref: SegmentRef, *, what: str) -> Table:
+        read.append(ref.digest)
+        return parse_segment(stored, ref, what=what)
+
+    monkeypatch.setattr(placing, "BASE_ENTRIES", 1)  # of a million files one version is the base, others are elsewhere
+    monkeypatch.setattr(remote, "parse_segment", parse)
+    for version in range(2):
+        read.clear()
+        edit(lab, f"d/sub0{version}0/0007.txt", f"version {version}")
+        lab.add("d")
+        lab.commit()
+        lab.push()
+    assert len(read) == len(set(read)) > 4
 
 
 def test_a_part_of_many_files_comes_with_the_segments_and_the_ranges_that_hold_it(
