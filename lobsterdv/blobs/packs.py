@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -72,6 +73,13 @@ class Packs:
     def indexes(self) -> list[PackIndex]:
         """The packs as of the last ``refresh``."""
         return list(self._indexes.values())
+
+    def without_index(self) -> list[Path]:
+        """Packs whose index is gone or cannot be used, as of the last ``refresh``; one that is being written, too."""
+        known = {index.pack.hex() for index in self.indexes()}
+        with suppress(FileNotFoundError):
+            return [path for path in sorted(self.folder.glob("*.pack")) if path.stem not in known]
+        return []
 
     def find(self, digest: Digest) -> tuple[PackIndex, Packed] | None:
         """A pack that holds ``digest`` and was not seen to hold it damaged."""

@@ -2,7 +2,7 @@
 
 ::
 
-    cache      <- an unmodified file of the work tree, else any configured remote
+    cache      <- a pack whose index is gone, an unmodified file of the work tree, else any configured remote
     work tree  <- the cache; the rotten file goes to the trash
     remote     <- the cache (repair_remote.py)
 
@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
+from lobsterdv.blobs.collect import listings
 from lobsterdv.blobs.download import fetch_contents
 from lobsterdv.blobs.intake import Intake
 from lobsterdv.blobs.packs import SMALL_BYTES
 from lobsterdv.blobs.remote import Remote, manifests, read_table
+from lobsterdv.blobs.salvage import Guess, salvage
 from lobsterdv.digest import Digest, digest_of, listing_digest
 from lobsterdv.errors import LobsterError
 from lobsterdv.events import Advanced, Finished, Observer, Started
@@ -42,6 +45,7 @@ from lobsterdv.worktree.look import read_file
 from lobsterdv.worktree.scan import scan
 
 _WORK_TREE: Final = "the work tree"
+_EMPTY: Final = digest_of(b"")
 
 
 def heal_listings(project: Project, wanted: Sequence[Wish], *, but: str | None = None) -> dict[Digest, str]:
@@ -66,6 +70,27 @@ def heal_listings(project: Project, wanted: Sequence[Wish], *, but: str | None =
             except LobsterError:
                 continue  # the next remote, perhaps
     return healed
+
+
+def heal_packs(project: Project) -> dict[str, int]:
+    """Bring back what lies only in packs whose index is gone; returns how many files came from which, by the name of
+    its index. What no listing in the cache names stays in its pack. Raises LocalIOError when the cache cannot be
+    written."""
+    project.cache.packs.refresh()
+    packs = project.cache.packs.without_index()
+    guesses = list(_small_contents(project)) if packs else []
+    left = set(project.cache.missing({guess.digest for guess in guesses}))
+    found = dict[str, int]()
+    with Intake(project.cache, keeps_whole=True) as intake:
+        for pack in packs if left else ():
+            for digest, data in chain([(_EMPTY, b"")], salvage(pack, guesses)):
+                if digest in left:
+                    intake.keep_verified([(digest, data)])
+                    left.discard(digest)
+                    name = pack.with_suffix(".idx").name
+                    found[name] = found.get(name, 0) + 1
+        intake.commit()
+    return found
 
 
 def heal_contents(
@@ -183,6 +208,16 @@ def _from_files(project: Project, wish: Wish, left: set[Digest], intake: Intake)
             continue
         found.add(entry.digest)
     return found
+
+
+def _small_contents(project: Project) -> Iterator[Guess]:
+    """What packs may hold, by every listing in the cache: they hold files of older versions and other projects, too."""
+    for kept in listings(project.cache):
+        try:
+            entries = project.cache.listing(kept.digest, name=kept.digest.short).entries
+        except (LobsterError, OSError):
+            continue
+        yield from (Guess(entry.digest, entry.size) for entry in entries if entry.digest is not None)
 
 
 def _from_remote(room: Remote, wish: Wish, left: set[Digest], intake: Intake) -> set[Digest]:

@@ -7,7 +7,7 @@ of time or is interrupted goes on where it stopped (``rounds.py`` says where tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lobsterdv.digest import Digest, parse_digest
@@ -18,7 +18,7 @@ from lobsterdv.ops.context import Failure, Project
 from lobsterdv.ops.damage import Area, Damage, with_revs
 from lobsterdv.ops.datasets import work_pointers
 from lobsterdv.ops.forgotten import without_forgotten
-from lobsterdv.ops.repair import heal_contents, heal_listings, heal_work_tree
+from lobsterdv.ops.repair import heal_contents, heal_listings, heal_packs, heal_work_tree
 from lobsterdv.ops.repair_remote import heal_remote
 from lobsterdv.ops.rounds import Clock, Round
 from lobsterdv.ops.verifying_cache import CacheFindings, check_contents, check_listings
@@ -99,6 +99,8 @@ def verify(
         lost_wishes = [wish for wish in wanted if wish.pointer.digest in lost]
         healed |= heal_listings(project, list({w.pointer.digest: w for w in lost_wishes}.values()))
         good += [wish for wish in lost_wishes if wish.pointer.digest in healed]
+    if repair:
+        cache.damages = _with_packs(cache.damages, heal_packs(project))
     jobs = jobs or project.jobs
     # The work tree first: setting a cached file aside changes the stat of a hard link to it.
     work = _work_tree(project, good, clock, jobs, observer)
@@ -206,6 +208,20 @@ def _repair_here(
     ]
 
 
+def _with_packs(damages: Sequence[Damage], found: Mapping[str, int]) -> list[Damage]:
+    """Damaged indexes are healed: what is not read out of their packs heals like any other content. One that is gone is
+    damage only if its pack held what the cache lacked."""
+    told = {row.name for row in damages if row.what == "pack index"}
+    gone = [
+        Damage("", None, "", "", 0, "cache", "pack index", name, "missing", "") for name in found if name not in told
+    ]
+    return [
+        replace(row, healed=f"files read out of its pack without it: {found.get(row.name, 0)}")
+        if row.what == "pack index" and row.state != "unreadable" else row
+        for row in [*damages, *gone]
+    ]  # fmt: skip
+
+
 def _hidden(found: RemoteFindings, outcome: dict[tuple[str, Digest], str | LobsterError]) -> list[Wish]:
     """Versions that were healed and whose documents were damaged: what these name was not looked at before."""
     unread = {(row.path, row.version) for row in found.damages if row.what in ("record", "manifest", "segment")}
@@ -214,7 +230,7 @@ def _hidden(found: RemoteFindings, outcome: dict[tuple[str, Digest], str | Lobst
 
 def _healed(row: Damage, healed: dict[Digest, str]) -> Damage:
     if row.what == "pack index":
-        return replace(row, healed="set aside; the files of its pack are healed one by one")
+        return row if row.healed else replace(row, remedy=_remedy(row))
     source = healed.get(parse_digest(row.name, what="damage"), "")
     return replace(row, healed=source, remedy="" if source else _remedy(row))
 

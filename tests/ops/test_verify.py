@@ -139,6 +139,27 @@ def test_a_damaged_pack_index_is_set_aside(data: Lab, how: str) -> None:
     assert check(data).damages == []
 
 
+@pytest.mark.parametrize("how", ["flipped", "emptied", "deleted"])
+def test_what_lies_nowhere_but_in_a_pack_without_an_index_heals(data: Lab, how: str) -> None:
+    """The bytes are whole, only what tells them apart is gone; they are those of a version that was never pushed."""
+    was = [data.read(f"run/{number}") for number in range(5)]
+    for number in range(1, 5):
+        data.write(f"run/{number}", f"new {number}")
+    data.add("run")
+    data.commit()
+    indexes = list((data.project.cache.folder / "packs").glob("*.idx"))
+    for index in indexes:
+        damage(index, how)
+    data.reopen()
+    healed = check(data, everything=True, repair=True)
+    assert {(row.what, row.name) for row in healed.damages} == {("pack index", index.name) for index in indexes}
+    told_of = "files read out of its pack without it: "
+    assert sorted(row.healed for row in healed.damages) == [f"{told_of}4", f"{told_of}5"]
+    data.reopen()
+    assert [data.project.cache.read_small(digest_of(content), name="run") for content in was] == was
+    assert check(data, everything=True).damages == []
+
+
 def test_a_deleted_file_is_missing_not_corrupt(data: Lab) -> None:
     plain(data, "run/large").unlink()
     plain(data, "one.csv").unlink()
