@@ -42,7 +42,8 @@ DOCUMENTED = {1, 3, 4, 6}
 SOME = 3
 """Kill points of each verb in the default suite; of faults it takes one request of a push and of a pull each."""
 MAY_MISS = {"error in 200", *faults.LISTS}
-"""One request of a push and of a pull may have an answer without a body, or an empty list: requests do not tell."""
+"""One request of a push and of a pull may have an answer without a body, or an empty list: requests do not tell. Where
+SeaweedFS is asked to write, all of these answers are empty: an error in a 200 is moto's to say."""
 long = pytest.param(True, marks=pytest.mark.faults)
 
 
@@ -64,10 +65,11 @@ class Line:
         return sum(faults.may_strike(kind, request.verb, request.target) for request in self._requests[verb])
 
     def chosen(self, kind: str) -> Iterator[tuple[str, list[int]]]:
-        """Verbs with those of their requests that meet this fault in the long form."""
+        """Verbs with those of their requests that meet this fault in the long form: all, but on a slow server; there,
+        too, if it can be seen in the answers alone which of them it can strike."""
         counts = {verb: count for verb in COMMANDS if (count := self.requests_of(verb, kind))}
         for number, verb in enumerate(counts):
-            whole = not self.is_slow or number == faults.KINDS.index(kind) % len(counts)
+            whole = not self.is_slow or kind in MAY_MISS or number == faults.KINDS.index(kind) % len(counts)
             yield verb, some(counts[verb], whole)
 
     def begin(self, verb: str) -> Path:
@@ -235,7 +237,7 @@ def test_a_fault_at_a_request(kind: str, whole: bool, line: Line, counters: Coun
                 attempt.times = struck
             struck_in_all += struck
             absorbed += bool(struck) and said.code == 0
-    assert struck_in_all or (kind in MAY_MISS and not whole)
+    assert struck_in_all or (kind in MAY_MISS and not whole) or (kind == "error in 200" and line.is_slow)
     with counters.trying("S3 faults, of these absorbed", absorbed):
         pass
 
