@@ -134,9 +134,13 @@ class Cache:
         try:
             signature = signature_of(os.fstat(descriptor))
             known = self.ledger.look_up(digest.hex())
-            is_known = known and known[0] == signature and 0 <= self.now() - known[2] < TRUST_SECONDS
             with naming(path):
-                if known and is_known and (not reads or checksum_of_descriptor(descriptor) == known[1]):
+                if (
+                    known
+                    and known[0] == signature
+                    and 0 <= self.now() - known[2] < TRUST_SECONDS
+                    and (not reads or checksum_of_descriptor(descriptor) == known[1])
+                ):
                     return path
                 actual, checksum, _ = hash_descriptor(descriptor)
         finally:

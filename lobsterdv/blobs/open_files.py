@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lobsterdv.reading import naming
+
 OPEN_FILES: Final = 64
 """So many stay open: a cache of thousands of packs is far below the 256 or 1024 that a process may have."""
 
@@ -34,10 +36,8 @@ class OpenFiles:
         """Up to ``size`` bytes at ``offset``; ``path`` is where the file lies if it is not open. Raises OSError."""
         file = self._take(key, path)
         try:
-            return os.pread(file.descriptor, size, offset)
-        except OSError as error:
-            error.filename = str(path)
-            raise
+            with naming(path):
+                return os.pread(file.descriptor, size, offset)
         finally:
             self._give_back(key, file)
 

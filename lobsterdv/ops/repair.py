@@ -11,6 +11,7 @@ Every byte is verified on its way, so healing from a place that is damaged too f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -80,15 +81,15 @@ def heal_packs(project: Project) -> dict[str, int]:
     packs = project.cache.packs.without_index()
     guesses = list(_small_contents(project)) if packs else []
     left = set(project.cache.missing({guess.digest for guess in guesses}))
-    found = dict[str, int]()
+    found = Counter[str]()
     with Intake(project.cache, keeps_whole=True) as intake:
         for pack in packs if left else ():
+            index = pack.with_suffix(".idx").name
             for digest, data in chain([(_EMPTY, b"")], salvage(pack, guesses)):
                 if digest in left:
                     intake.keep_verified([(digest, data)])
-                    left.discard(digest)
-                    name = pack.with_suffix(".idx").name
-                    found[name] = found.get(name, 0) + 1
+                    left.remove(digest)
+                    found[index] += 1
         intake.commit()
     return found
 
