@@ -21,6 +21,7 @@ from typing import Final
 
 from lobsterdv.errors import LocalIOError
 from lobsterdv.linux_sync import reports_errors, syncfs
+from lobsterdv.reading import naming
 from lobsterdv.temps import temp_path
 from lobsterdv.workers import each
 from lobsterdv.writing import write_all
@@ -286,7 +287,8 @@ def sync_all(paths: Sequence[Path], *, jobs: int, together: Path | None = None) 
 def _open_and(sync: Callable[[int], None], path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # folders may be links: a cache on another disk
     try:
-        sync(fd)
+        with naming(path):
+            sync(fd)
     except OSError as error:
         if error.errno != errno.EINVAL or not path.is_dir():
             raise

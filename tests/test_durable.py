@@ -335,3 +335,13 @@ def test_a_new_file_without_a_mode_follows_the_umask(tmp_path: Path) -> None:
     umask = os.umask(0o22)
     os.umask(umask)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_failed_sync_of_a_folder_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(durable, "sync_file", refuse)
+    with pytest.raises(OSError, match=r"Input/output error") as caught:
+        durable.sync_folder(tmp_path)
+    assert caught.value.filename == str(tmp_path)

@@ -341,8 +341,9 @@ def _watch_steps(home: str, fault: Fault) -> list[int]:
             elif fault.signal:
                 os.kill(os.getpid(), fault.signal)
             elif fault.errno:
-                path = args[0] if args and event != READS else None  # a read knows a descriptor, and no name
-                raise OSError(fault.errno, os.strerror(fault.errno), *([str(path)] if path is not None else []))
+                # what is done to a descriptor, a read or a sync, knows no name
+                name = [] if event == READS or not args or isinstance(args[0], int) else [str(args[0])]
+                raise OSError(fault.errno, os.strerror(fault.errno), *name)
 
     if READS in fault.only:
         _announce_reads(home)
